@@ -1,0 +1,1 @@
+from pointsman.errors import InputError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 Unit = Literal["usd", "tokens", "requests"]
+Reason = Literal["best", "best_payable", "cheapest_payable", "nothing_payable", "not_worth_it", "lost"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 UNITS: tuple[Unit, ...] = ("usd", "tokens", "requests")
 
 
@@ -185,24 +187,39 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One model's part in one decision; all in the units of DESIGN's rule."""
+    """One model's part in one decision: score = quality − charge, the charge being what its amounts are worth now.
+
+    Attributes:
+        model: its id.
+        quality, spread, cost_usd, tokens: as estimated.
+        charge: Σ over the funds it draws on of price × amount, in quality.
+        score: what the models are ranked by; -inf where the model was not to be taken.
+    """
 
     model: str
     quality: float
     spread: float
     cost_usd: float
+    tokens: float
     charge: float
     score: float
-    payable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The model chosen for one query, its runners-up in order, and why.
+    """The model chosen for one query, and why.
 
-    `model` is None when no model is worth its price or none can be paid; `reason` says which.
+    Attributes:
+        model: its id; None when no model is worth its price or none can be paid.
+        reason: which of these it was.
+        candidates: every model, best score first.
     """
 
     model: str | None
-    reason: Literal["best", "best_payable", "cheapest_payable", "nothing_payable", "not_worth_it"]
+    reason: Reason
     candidates: tuple[Candidate, ...] = field(default=())
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The chosen model's own figures."""
+        return next((one for one in self.candidates if one.model == self.model), None)

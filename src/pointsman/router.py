@@ -1,0 +1,228 @@
+"""The spine: `route(prompts, snapshot, balances)`, the same for the gateway, the command line and the library.
+
+Text -> estimates -> scores at the prices in force -> choices within the funds. A query takes one snapshot and keeps
+it; `Router` holds the current one, swaps it by one assignment, and keeps the balances of a single process. A replay
+enters at `decide`, with estimates made beforehand. Nothing here does I/O or reads a clock: how much of the horizon
+has passed is told to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from pointsman.decide.choose import Choices, Scarcity, choose
+from pointsman.decide.policies import Briefing, Paced, Policy, View
+from pointsman.decide.program import FundTable, amounts_of, compile_funds
+from pointsman.errors import InputError
+from pointsman.estimate.blend import fit_blend
+from pointsman.estimate.embedders import Embedder, load_embedder
+from pointsman.estimate.fitted import Estimator
+from pointsman.estimate.tokens import count_tokens
+from pointsman.records import REASONS, Candidate, Decision, Estimates, Floats, Fund, Outcomes, Prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that a decision depends on but the balances; frozen.
+
+    Attributes:
+        embedder: text to vector.
+        estimator: vector and text to quality, cost, tokens, spread.
+        funds: what limits the money, compiled against the estimator's models.
+        policy: estimates to scores.
+        state: the policy's own, prices among it.
+    """
+
+    embedder: Embedder
+    estimator: Estimator
+    funds: FundTable
+    policy: Policy
+    state: Any
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of the models, in the order of all columns."""
+        return self.estimator.models
+
+    @property
+    def price(self) -> Floats | None:
+        """float [F], quality per unit of each fund; None for a policy that has none."""
+        return self.policy.price(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a batch comes: how many queries came before it, and the share of the horizon's time that has passed."""
+
+    seen: int
+    elapsed: float
+
+
+def embed(texts: Sequence[str], embedder: Embedder, input_tokens: Floats | None = None) -> Prompts:
+    """Texts as the estimators see them; tokens are counted where they aren't given."""
+    tokens = count_tokens(texts) if input_tokens is None else np.asarray(input_tokens, dtype=np.float64)
+    return Prompts(texts, embedder.embed(texts), tokens)
+
+
+def decide(
+    policy: Policy,
+    state: Any,
+    view: View,
+    funds: FundTable,
+    *,
+    posted: Estimates | None = None,
+    scarcity: Scarcity = "decline",
+) -> tuple[Choices, Floats, Any]:
+    """Scores and choices for a batch whose estimates are known; what every decision comes to.
+
+    Args:
+        view: the batch's estimates and what the funds have left.
+        posted: what each pair really draws, where a replay knows it; the estimates otherwise.
+
+    Returns:
+        The choices, the scores [Q, M] behind them and the policy's next state.
+    """
+    scores, state = policy.scores(state, view)
+    held = amounts_of(view.estimates, funds)
+    choices = choose(
+        scores,
+        held if scarcity == "decline" else replace(held, usd=view.estimates.cost_usd),
+        funds,
+        view.remaining,
+        posted=None if posted is None else amounts_of(posted, funds),
+        open_models=view.open_models,
+        ask_first=policy.traits.ask_first,
+        floor=policy.traits.floor,
+        scarcity=scarcity,
+    )
+    return choices, scores, state
+
+
+def route(
+    prompts: Prompts, snapshot: Snapshot, balances: Floats, moment: Moment, *, scarcity: Scarcity = "decline"
+) -> tuple[Choices, Estimates, Floats, Any]:
+    """Decides a batch in order; each query's expected draw is off the balances before the next is looked at.
+
+    Args:
+        prompts: Q queries.
+        snapshot: prices and estimators in force.
+        balances: float [F], what each fund has left.
+        scarcity: what to do for a query that no model is worth.
+
+    Returns:
+        The choices, the estimates [Q, M] and scores [Q, M] behind them, and the policy's next state.
+    """
+    estimates = snapshot.estimator.estimate(prompts)
+    models = len(snapshot.models)
+    view = View(estimates, balances, moment.seen, moment.elapsed, np.ones(models, np.bool_), np.ones(models))
+    choices, scores, state = decide(snapshot.policy, snapshot.state, view, snapshot.funds, scarcity=scarcity)
+    return choices, estimates, scores, state
+
+
+class Router:
+    """Routes queries within funds, in one process.
+
+    >>> router = Router.fit(history, [Fund("openai", 5.0, models=("openai/gpt-4o",)), Fund("all", 20.0)], volume=10_000)
+    >>> [decision.model for decision in router.route(["What is 17 * 23?"])]
+    """
+
+    def __init__(self, snapshot: Snapshot, *, volume: int, scarcity: Scarcity = "decline") -> None:
+        self.snapshot = snapshot
+        self.balances = snapshot.funds.budget.copy()
+        self.scarcity: Scarcity = scarcity
+        self._volume, self._seen = volume, 0
+
+    @classmethod
+    def fit(
+        cls,
+        history: Outcomes,
+        funds: Sequence[Fund],
+        *,
+        volume: int,
+        embedder: str | Embedder = "wordllama",
+        scarcity: Scarcity = "decline",
+        seed: int = 0,
+    ) -> Self:
+        """A router from past outcomes: estimators in seconds, prices before the first query.
+
+        Args:
+            history: past outcomes, cells may be missing (NaN).
+            funds: what may be spent on the expected queries.
+            volume: how many queries are expected within the funds' horizon.
+            embedder: a name for `estimate.embedders.load_embedder`, or an embedder.
+            scarcity: what to do for a query that no model is worth.
+
+        Raises:
+            InputError: an empty history, funds that match no model, a volume below one.
+        """
+        if volume < 1:
+            raise InputError(f"volume is {volume}", place="Router.fit", remedy="say how many queries you expect")
+        table = compile_funds(funds, history.models)
+        chosen = load_embedder(embedder) if isinstance(embedder, str) else embedder
+        fitted = fit_blend(history, embed(history.texts, chosen, history.input_tokens), seed=seed)
+        policy = Paced()
+        state = policy.begin(Briefing(table, fitted.held_out, volume, seed))
+        return cls(Snapshot(chosen, fitted.estimator, table, policy, state), volume=volume, scarcity=scarcity)
+
+    def route(
+        self, texts: Sequence[str], *, input_tokens: Floats | None = None, elapsed: float | None = None
+    ) -> list[Decision]:
+        """Decides texts in order and holds their expected cost.
+
+        Args:
+            texts: Q prompts.
+            input_tokens: float [Q] where known; counted otherwise.
+            elapsed: share of the horizon's time that has passed, in [0, 1]; None takes the share of the volume.
+        """
+        return self.route_prompts(embed(texts, self.snapshot.embedder, input_tokens), elapsed=elapsed)
+
+    def route_prompts(self, prompts: Prompts, *, elapsed: float | None = None) -> list[Decision]:
+        """The same for prompts embedded already."""
+        if len(prompts) == 0:
+            return []
+        passed = min(1.0, self._seen / self._volume) if elapsed is None else elapsed
+        choices, estimates, scores, state = route(
+            prompts, self.snapshot, self.balances, Moment(self._seen, passed), scarcity=self.scarcity
+        )
+        self.snapshot, self.balances = replace(self.snapshot, state=state), choices.remaining
+        self._seen += len(prompts)
+        return [self._decision(j, choices, estimates, scores) for j in range(len(prompts))]
+
+    def settle(self, decision: Decision, *, cost_usd: float, tokens: float | None = None) -> None:
+        """Replaces a decision's hold by what the answer really took; the next re-solve sees it.
+
+        Raises:
+            InputError: nobody served the decision, or the amounts are not finite numbers of at least zero.
+        """
+        candidate = decision.chosen
+        if candidate is None:
+            raise InputError("the decision has no model", place="Router.settle", remedy="settle served queries only")
+        took = candidate.tokens if tokens is None else tokens
+        if not (np.isfinite(cost_usd) and cost_usd >= 0 and np.isfinite(took) and took >= 0):
+            raise InputError(f"cost {cost_usd}, tokens {took}", place="Router.settle", remedy="give finite amounts")
+        over = np.array([cost_usd - candidate.cost_usd, took - candidate.tokens, 0.0])
+        funds = self.snapshot.funds
+        draws = funds.draws[:, self.snapshot.models.index(candidate.model)]
+        self.balances = np.maximum(0.0, self.balances - np.where(draws, over[funds.unit], 0.0))
+
+    def _decision(self, j: int, choices: Choices, estimates: Estimates, scores: Floats) -> Decision:
+        chosen = int(choices.model[j])
+        order = np.argsort(-scores[j], kind="stable")
+        models = self.snapshot.models
+        candidates = tuple(
+            Candidate(
+                models[i],
+                quality=float(estimates.quality[j, i]),
+                spread=float(estimates.spread[j, i]),
+                cost_usd=float(estimates.cost_usd[j, i]),
+                tokens=float(estimates.tokens[j, i]),
+                charge=float(estimates.quality[j, i] - scores[j, i]),
+                score=float(scores[j, i]),
+            )
+            for i in order
+        )
+        return Decision(models[chosen] if chosen >= 0 else None, REASONS[int(choices.reason[j])], candidates)

@@ -1,1 +1,3 @@
-from pointsman.errors import InputError
+"""Routes every LLM query to the right model."""
+
+__version__ = "0.1.0"

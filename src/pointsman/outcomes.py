@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -511,19 +512,20 @@ def write(
     """
     about = About(outcomes.title, licence, source, notes, outcomes.simulated)
     table = dense_table(
-        outcomes.prompt_ids,
-        outcomes.texts,
-        outcomes.datasets,
-        outcomes.models,
-        outcomes.score,
-        outcomes.cost_usd,
-        outcomes.output_tokens,
-        outcomes.input_tokens,
+        prompt_ids=outcomes.prompt_ids,
+        texts=outcomes.texts,
+        datasets=outcomes.datasets,
+        models=outcomes.models,
+        score=outcomes.score,
+        cost_usd=outcomes.cost_usd,
+        output_tokens=outcomes.output_tokens,
+        input_tokens=outcomes.input_tokens,
     )
     write_table(table, folder, about, overwrite=overwrite)
 
 
 def dense_table(
+    *,
     prompt_ids: Sequence[str],
     texts: Sequence[str],
     datasets: Sequence[str],
@@ -613,21 +615,31 @@ def _aside(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder` that takes its place at the end; removed if anything fails."""
     folder = folder.absolute()
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     shutil.rmtree(aside, ignore_errors=True)
     try:
         aside.mkdir(parents=True)
         yield aside
-        if folder.exists():
-            folder.rename(old)
-        aside.rename(folder)
+        _swap(aside, folder)
     except OSError as error:
         raise InputError(
             f"cannot be written ({error.strerror})", place=str(folder), remedy="check the path, rights and free space"
         ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap(aside: Path, folder: Path) -> None:
+    """Puts `aside` in the place of `folder`; what was there comes back if that fails."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        aside.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -664,7 +676,7 @@ class OutcomeLog:
         table = _row_table(listed)
         check(table, "outcomes to append")
         self.folder.mkdir(parents=True, exist_ok=True)
-        aside = self.folder / f".outcomes.{os.getpid()}.{id(listed):x}.partial"
+        aside = self.folder / f".outcomes.{os.getpid()}.{get_ident()}.partial"
         try:
             _write_parquet(table, aside)
             return self._link(aside)

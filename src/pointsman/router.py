@@ -21,8 +21,8 @@ from pointsman.errors import InputError
 from pointsman.estimate.blend import fit_blend
 from pointsman.estimate.embedders import Embedder, load_embedder
 from pointsman.estimate.fitted import Estimator
-from pointsman.estimate.tokens import count_tokens
-from pointsman.records import REASONS, Candidate, Decision, Estimates, Floats, Fund, Outcomes, Prompts
+from pointsman.outcomes import token_estimates
+from pointsman.records import REASONS, UNITS, Candidate, Decision, Estimates, Floats, Fund, Outcomes, Prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Snapshot:
         return self.estimator.models
 
     @property
+    def fund_units(self) -> tuple[str, ...]:
+        """The unit of each fund."""
+        return tuple(UNITS[unit] for unit in self.funds.unit)
+
+    @property
     def price(self) -> Floats | None:
         """float [F], quality per unit of each fund; None for a policy that has none."""
         return self.policy.price(self.state)
@@ -64,7 +69,7 @@ class Moment:
 
 def embed(texts: Sequence[str], embedder: Embedder, input_tokens: Floats | None = None) -> Prompts:
     """Texts as the estimators see them; tokens are counted where they aren't given."""
-    tokens = count_tokens(texts) if input_tokens is None else np.asarray(input_tokens, dtype=np.float64)
+    tokens = token_estimates(texts) if input_tokens is None else np.asarray(input_tokens, dtype=np.float64)
     return Prompts(texts, embedder.embed(texts), tokens)
 
 
@@ -184,13 +189,18 @@ class Router:
         """The same for prompts embedded already."""
         if len(prompts) == 0:
             return []
+        choices, estimates, scores = self.choose(prompts, elapsed=elapsed)
+        return [self._decision(j, choices, estimates, scores) for j in range(len(prompts))]
+
+    def choose(self, prompts: Prompts, *, elapsed: float | None = None) -> tuple[Choices, Estimates, Floats]:
+        """The same as arrays: the choices, and the estimates and scores [Q, M] behind them; for large batches."""
         passed = min(1.0, self._seen / self._volume) if elapsed is None else elapsed
         choices, estimates, scores, state = route(
             prompts, self.snapshot, self.balances, Moment(self._seen, passed), scarcity=self.scarcity
         )
         self.snapshot, self.balances = replace(self.snapshot, state=state), choices.remaining
         self._seen += len(prompts)
-        return [self._decision(j, choices, estimates, scores) for j in range(len(prompts))]
+        return choices, estimates, scores
 
     def settle(self, decision: Decision, *, cost_usd: float, tokens: float | None = None) -> None:
         """Replaces a decision's hold by what the answer really took; the next re-solve sees it.

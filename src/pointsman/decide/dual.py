@@ -27,10 +27,12 @@ from pointsman.records import Floats, Ints, Mask
 # exp(-32) is 1e-14: an option that far below the best one gets no share, at no cost to the certificate.
 _NEGLIGIBLE = 32.0
 # Temperatures, in the quality that an average query can reach: where a cold and a warm descent begin, how they fall.
-_HOT, _WARM, _COOLING, _COLDEST = 0.3, 0.01, 0.3, 1e-10
-_WARM_PASSES = 40
-_LEAST_DAMPING = 1e-9
-_SMALL = 8000
+_HOT, _WARM, _COOLING, _COLDEST = 0.3, 0.03, 0.4, 1e-9
+_WARM_PASSES = 100
+_LEAST_DAMPING, _MOST_DAMPING, _MOST_TRIALS = 1e-9, 1e6, 6
+_RESOLUTION = 1e-13  # of the dual value: what rounding may hide in a sum over the queries
+_SMALL = 8000  # rows; more are begun on a sample of one in _THINNING
+_THINNING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +118,16 @@ class Reading:
 Reader = Callable[[Floats, float], Reading]
 
 
-def layout_of(program: Program) -> Layout:
-    """The funds of a program as a matrix over (unit in use, model) cells."""
-    funds = program.funds
-    open_ = np.flatnonzero(funds.budget > 0)
+def layout_of(funds: FundTable) -> Layout:
+    """The funds as a matrix over (unit in use, model) cells."""
+    open_ = np.flatnonzero(~funds.closed)
     units = np.unique(funds.unit)
     models = funds.draws.shape[1]
     weight = np.zeros((len(open_), len(units), models))
     weight[np.arange(len(open_)), np.searchsorted(units, funds.unit[open_])] = (
         funds.draws[open_] / funds.budget[open_, None]
     )
-    return Layout(units, weight.reshape(len(open_), -1), open_, models)
+    return Layout(units, weight.reshape(len(open_), len(units) * models), open_, models)
 
 
 def rows_of(program: Program, layout: Layout) -> Rows:
@@ -153,8 +154,8 @@ def read_rows(rows: Rows, rates: Floats, temperature: float) -> Reading:
     return Reading(exact, smooth, spent, value, curvature + upper.T)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nsz", "contract", "reassoc", "arcp"})  # type: ignore[untyped-decorator]
-def _read(  # noqa: C901, PLR0912
+@numba.njit(cache=True, nogil=True, fastmath={"nsz", "contract", "reassoc", "arcp"})
+def _read(  # noqa: C901, PLR0912, PLR0917
     quality: Floats,
     tables: Floats,
     weights: Floats,
@@ -210,8 +211,8 @@ def _read(  # noqa: C901, PLR0912
                 pull = weight * share[k] * drawn[u, k]
                 for v in range(u, units):
                     curvature[row, v * models + near[k]] += pull * drawn[v, k]
-                    for l in range(k if v == u else 0, count):
-                        curvature[row, v * models + near[l]] -= pull * share[l] * drawn[v, l]
+                    for other in range(k if v == u else 0, count):
+                        curvature[row, v * models + near[other]] -= pull * share[other] * drawn[v, other]
     return exact, smooth
 
 
@@ -267,11 +268,13 @@ def look(read: Reader, layout: Layout, scaled: Floats, temperature: float) -> Po
 def _kept(layout: Layout, used: Floats) -> Floats:
     """The share of each model's queries, float [M], that keeps every fund: its most overdrawn fund says."""
     most = np.max((layout.weight > 0) * used[:, None], axis=0, initial=1.0)
-    return 1.0 / most.reshape(-1, layout.models).max(axis=0, initial=1.0)
+    return np.asarray(1.0 / most.reshape(-1, layout.models).max(axis=0, initial=1.0))
 
 
-def descend(read: Reader, layout: Layout, scaled: Floats, temperature: float, tolerance: float, most: int) -> Descent:
-    """Follow the smoothed dual's minimum as the temperature falls, until the gap is within the tolerance.
+def descend(
+    read: Reader, layout: Layout, scaled: Floats, *, temperature: float, tolerance: float, most: int
+) -> Descent:
+    """Follow the minimum of the smoothed dual as the temperature falls, until the gap is within the tolerance.
 
     Args:
         read: one pass over the queries.
@@ -280,21 +283,30 @@ def descend(read: Reader, layout: Layout, scaled: Floats, temperature: float, to
         tolerance: the relative gap to stop at.
         most: passes allowed.
     """
-    point, passes = look(read, layout, scaled, temperature), 1
     coldest = temperature * _COLDEST
+    point, passes = look(read, layout, scaled, temperature), 1
+    settled: list[Floats] = []
     while True:
-        point, taken = _settle(read, layout, point, temperature, tolerance, most - passes)
+        point, taken = _settle(read, layout, point, temperature=temperature, tolerance=tolerance, most=most - passes)
         passes += taken
         converged = point.gap <= tolerance * point.bound
         if converged or passes >= most or temperature < coldest:
             return Descent(point, passes, converged)
+        settled.append(point.scaled)
         temperature *= _COOLING
-        point = look(read, layout, point.scaled, temperature)
+        point = look(read, layout, _ahead(settled), temperature)
         passes += 1
 
 
+def _ahead(settled: list[Floats]) -> Floats:
+    """Where the next temperature's minimum will be: half as far along as the last two, if they went straight, say."""
+    if len(settled) < 2:
+        return settled[-1]
+    return np.maximum(0.0, settled[-1] + 0.5 * _COOLING * (settled[-1] - settled[-2]))
+
+
 def _settle(
-    read: Reader, layout: Layout, point: Point, temperature: float, tolerance: float, most: int
+    read: Reader, layout: Layout, point: Point, *, temperature: float, tolerance: float, most: int
 ) -> tuple[Point, int]:
     """Newton steps at one temperature, until what they could still close is small against the temperature's gap."""
     damping, passes = _LEAST_DAMPING, 0
@@ -302,52 +314,53 @@ def _settle(
         own = point.gap - point.unsettled
         if point.unsettled <= 0.3 * max(own, tolerance * point.bound):
             break
-        step, descent = _newton(layout, point, temperature, damping)
-        if descent <= 1e-15 * point.bound:
+        step = _newton(layout, point, temperature, damping)
+        if point.slope @ step >= 0:
             break
-        trial, taken, full = _search(read, layout, point, step, descent, temperature)
+        trial, taken = _search(read, layout, point, step, temperature)
         passes += taken
-        damping = max(_LEAST_DAMPING, damping * 0.1) if full else max(1e-2, damping * 10.0)
-        if trial is None and damping > 1e6:
+        damping = max(_LEAST_DAMPING, damping * 0.2) if taken == 1 else max(0.1, damping * 10.0)
+        if trial is None and (damping > _MOST_DAMPING or -(point.slope @ step) <= _RESOLUTION * point.bound):
             break
         point = trial or point
     return point, passes
 
 
-def _newton(layout: Layout, point: Point, temperature: float, damping: float) -> tuple[Floats, float]:
-    """A step and how fast it first descends.
+def _newton(layout: Layout, point: Point, temperature: float, damping: float) -> Floats:
+    """A step along which the smoothed dual falls at first.
 
     Demand falls with its price roughly as an exponential, so far from the balance the step balances the logarithm
     of demand (u·log u in place of u − 1): no overshoot where too little is asked for, no crawl where far too much is.
+    Damping adds the curvature of a demand that halves when its price doubles: where few queries waver between models
+    the measured curvature is no guide for a long step.
     """
-    curvature = layout.weight @ point.reading.curvature @ layout.weight.T / temperature
-    ridge = curvature.diagonal() + 1.0 / max(point.bound, 1e-200)
-    curvature = curvature + damping * np.diag(ridge)
     used = 1.0 - point.slope
+    floor = 0.1 * max(point.bound, 1e-200) / len(used)
+    curvature = layout.weight @ point.reading.curvature @ layout.weight.T / temperature
+    curvature += damping * np.diag(curvature.diagonal() + (used + 1e-3) / (point.scaled + floor))
     live = (point.scaled > 0) | (point.slope < 0)
     if np.abs(point.slope[live]).max(initial=0.0) > 0.2:
         bent = np.where(used > 0, -used * np.log(np.maximum(used, 1e-3)), 1.0)
         step = _bounded_step(point.scaled, bent, curvature)
-        descent = -float(point.slope @ step)
-        if descent > 0:
-            return step, descent
-    step = _bounded_step(point.scaled, point.slope, curvature)
-    return step, -float(point.slope @ step)
+        if point.slope @ step < 0:
+            return step
+    return _bounded_step(point.scaled, point.slope, curvature)
 
 
-def _search(
-    read: Reader, layout: Layout, point: Point, step: Floats, descent: float, temperature: float
-) -> tuple[Point | None, int, bool]:
-    """Shorten the step until the smoothed dual falls: the point reached or None, passes, whether the step was whole."""
-    length = 1.0
-    for passes in range(1, 7):
+def _search(read: Reader, layout: Layout, point: Point, step: Floats, temperature: float) -> tuple[Point | None, int]:
+    """Shorten the step until the smoothed dual falls; the point reached, or None, and the passes it took."""
+    length, descent = 1.0, -float(point.slope @ step)
+    for passes in range(1, _MOST_TRIALS + 1):
         trial = look(read, layout, point.scaled + length * step, temperature)
-        if point.smooth - trial.smooth >= 1e-4 * descent * length:
-            return trial, passes, passes == 1
-        # The slope along the step was -descent and is `rise` now: go where a straight line between them is zero.
+        gained = point.smooth - trial.smooth
+        # Where rounding hides what a step gains, its certificate still tells.
+        better = trial.unsettled < 0.5 * point.unsettled and abs(gained) <= _RESOLUTION * point.bound
+        if better or gained >= max(1e-4 * descent * length, _RESOLUTION * point.bound):
+            return trial, passes
+        # The slope along the step was −descent and is `rise` now: go where a straight line between them is zero.
         rise = max(0.0, float(trial.slope @ step))
         length *= min(0.5, max(0.1, descent / (descent + rise)))
-    return None, 6, False
+    return None, _MOST_TRIALS
 
 
 def _bounded_step(scaled: Floats, slope: Floats, curvature: Floats) -> Floats:
@@ -381,7 +394,7 @@ def solve(program: Program, *, start: Floats | None = None, tolerance: float = 1
         InputError: a tolerance that is not above zero, `start` of the wrong shape, negative or not finite.
     """
     _check_request(program.funds, start, tolerance)
-    layout = layout_of(program)
+    layout = layout_of(program.funds)
     rows = rows_of(program, layout)
     warm = np.zeros(len(layout.open_))
     if start is not None:
@@ -391,18 +404,36 @@ def solve(program: Program, *, start: Floats | None = None, tolerance: float = 1
 
 def solve_rows(rows: Rows, layout: Layout, warm: Floats, tolerance: float, most: int) -> Descent:
     """`solve` after the layout: from `warm` (float [F'], price × budget) if any is above zero, else from a sample."""
-    best = float(rows.weights @ np.maximum(0.0, rows.quality.max(axis=1)))
-    unit = max(best, 1e-200) / float(rows.weights.sum())
-    passes = 0
     if not warm.any() and len(rows.quality) > _SMALL:
-        sample = solve_rows(sample_of(rows, len(rows.quality) // 8), layout, warm, 10 * tolerance, most)
-        warm = sample.point.scaled
+        sample = sample_of(rows, len(rows.quality) // _THINNING)
+        warm = solve_rows(sample, layout, warm, min(0.5, 10 * tolerance), most).point.scaled
+    best = float(rows.weights @ np.maximum(0.0, rows.quality.max(axis=1)))
+    read = partial(read_rows, rows)
+    return descend_from(read, layout, warm, best=best, weight=float(rows.weights.sum()), tolerance=tolerance, most=most)
+
+
+def descend_from(
+    read: Reader, layout: Layout, warm: Floats, *, best: float, weight: float, tolerance: float, most: int
+) -> Descent:
+    """Descend from earlier prices, or hot from zero where there are none or they lead nowhere.
+
+    Args:
+        warm: float [F'], price × budget.
+        best: Σ_j w_j max(0, max_i q_ji), what the queries could reach if nothing cost anything.
+        weight: Σ_j w_j.
+        most: passes allowed in all.
+    """
+    unit, passes = max(best, 1e-200) / weight, 0
     if warm.any():
-        end = descend(partial(read_rows, rows), layout, warm, _WARM * unit, tolerance, min(_WARM_PASSES, most))
+        # No price × budget exceeds what there is to gain, so neither need the first guess.
+        warm = np.minimum(warm, best)
+        allowed = min(_WARM_PASSES, most)
+        end = descend(read, layout, warm, temperature=_WARM * unit, tolerance=tolerance, most=allowed)
         passes = end.passes
-        if end.converged:
+        if end.converged or passes >= most:
             return end
-    end = descend(partial(read_rows, rows), layout, np.zeros_like(warm), _HOT * unit, tolerance, most - passes)
+    cold = np.zeros_like(warm)
+    end = descend(read, layout, cold, temperature=_HOT * unit, tolerance=tolerance, most=most - passes)
     return replace(end, passes=end.passes + passes)
 
 

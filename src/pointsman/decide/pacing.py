@@ -18,20 +18,26 @@ class Volume:
     Attributes:
         forecast: queries expected over the whole horizon, before the first one.
         seen, elapsed: what was known at the last look.
-        looks, excess: for the dispersion: the number of looks, and their summed squared surprise over its Poisson
-            variance. Steady arrivals give about 1 a look; bursts give more, and count as that much less evidence.
+        looks, squares: for the dispersion: the number of looks, and the sum of arrivals² / time over them.
     """
 
     forecast: float
     seen: int = 0
     elapsed: float = 0.0
     looks: int = 0
-    excess: float = 0.0
+    squares: float = 0.0
 
     @property
     def dispersion(self) -> float:
-        """Variance over mean of the arrivals, at least 1; a prior of four steady looks."""
-        return max(1.0, (4.0 + self.excess) / (4.0 + self.looks))
+        """Variance over mean of the arrivals around their own mean rate, at least 1; a prior of four steady looks.
+
+        Steady arrivals give about 1. Bursts give more, and count as that much less evidence on the rate.
+        """
+        if self.looks < 2:
+            return 1.0
+        # Σ (arrived − rate · time)² / (rate · time), multiplied out.
+        surprise = self.squares * self.elapsed / self.seen - self.seen if self.seen else 0.0
+        return max(1.0, (4.0 + surprise) / (4.0 + self.looks - 1.0))
 
     @property
     def total(self) -> float:
@@ -47,8 +53,7 @@ class Volume:
     def look(self, seen: int, elapsed: float) -> Volume:
         """The belief after `seen` queries in `elapsed` of the time."""
         arrived, passed = seen - self.seen, elapsed - self.elapsed
-        if arrived <= 0 and passed <= 0:
-            return self
-        expected = max(1.0, self.total * passed)
-        surprise = (arrived - expected) ** 2 / expected
-        return replace(self, seen=seen, elapsed=elapsed, looks=self.looks + 1, excess=self.excess + surprise)
+        if passed <= 0:
+            return self  # no time has passed: these arrivals are counted at the next look
+        squares = self.squares + arrived**2 / passed
+        return replace(self, seen=seen, elapsed=elapsed, looks=self.looks + 1, squares=squares)

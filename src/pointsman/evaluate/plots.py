@@ -24,21 +24,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
-from pointsman.evaluate.rows import Rows, Run, Summary, Trace, Value, along, base_setting, by_setting, summarise
-from pointsman.evaluate.tables import axis_words, in_order, money, percent, policy_named, quantity, setting_words
-from pointsman.evaluate.tables import value_text
-from pointsman.records import Decision, Floats, Ints
+from pointsman.evaluate.rows import AXES, Rows, Run, Summary, Trace, Value, along, base_setting, by_setting, summarise
+from pointsman.evaluate.tables import (
+    axis_words,
+    deviation,
+    in_order,
+    money,
+    percent,
+    policy_named,
+    quantity,
+    setting_words,
+    value_text,
+)
+from pointsman.records import Candidate, Decision, Floats, Ints
 
 WIDTH_IN = 12.0
+MARGIN_IN = 0.25
+HEAD_IN = 1.1  # The title and two lines under it.
 MOST_PANELS = 24
 MOST_MODELS = 8
 
 INK, FAINT, PAPER, RULE = "#1f2328", "#656d76", "#ffffff", "#d5d9de"
 
 _FONT = "DejaVu Sans"  # Comes with matplotlib: a picture looks the same on every machine.
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": _FONT,
     "font.size": 11,
     "text.color": INK,
@@ -134,16 +145,17 @@ def _bytes(figure: Figure, kind: Literal["png", "svg"], dpi: int) -> bytes:
 # ---- the sheet that every picture is drawn on
 
 
-def _sheet(title: str, subtitle: str, height_in: float, *, simulated: bool) -> Figure:
-    """A white sheet with its title on the left, and the word "simulated" where nobody can miss it."""
+def _sheet(title: str, facts: str, note: str, height_in: float, *, simulated: bool) -> Figure:
+    """A white sheet, its title and two lines on the left, and the word "simulated" where nobody can miss it."""
     figure = Figure(figsize=(WIDTH_IN, height_in))
     shown = f"{title} (simulated)" if simulated else title
-    figure.text(0.25 / WIDTH_IN, 1 - 0.2 / height_in, _shown(shown), size=16, weight="bold", va="top")
-    figure.text(0.25 / WIDTH_IN, 1 - 0.55 / height_in, _shown(subtitle), size=11, color=FAINT, va="top")
+    left = MARGIN_IN / WIDTH_IN
+    figure.text(left, 1 - 0.2 / height_in, _shown(shown), size=16, weight="bold", va="top")
+    figure.text(left, 1 - 0.56 / height_in, _shown(facts), size=11, color=FAINT, va="top")
+    figure.text(left, 1 - 0.79 / height_in, _shown(note), size=11, color=FAINT, va="top")
     if simulated:
         tag = {"boxstyle": "round,pad=0.35", "facecolor": "#fff4ec", "edgecolor": "#D55E00"}
-        words = "simulated: no real model answered"
-        where = 1 - 0.25 / WIDTH_IN, 1 - 0.24 / height_in
+        words, where = "simulated: no real model answered", (1 - left, 1 - 0.24 / height_in)
         figure.text(*where, words, size=9.5, color="#a64500", ha="right", va="top", bbox=tag)
     return figure
 
@@ -204,14 +216,22 @@ def _apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return [placed[at] for at in range(len(wanted))]
 
 
-def _facts(rows: Rows, *more: str) -> str:
+def _facts(rows: Rows) -> str:
     meta = rows.meta
-    return " · ".join((meta.dataset, f"{len(meta.models)} models", *more))
+    return f"{_cut(meta.dataset, 50)} · {len(meta.models)} models · {setting_words(base_setting(rows))}"
 
 
-def _orders_words(policies: Mapping[str, Sequence[Run]]) -> str:
-    orders = max(len(runs) for runs in policies.values())
-    return "one order of arrivals" if orders == 1 else f"mean of {orders} orders of arrivals, ± one standard deviation"
+def _axis_facts(rows: Rows, axis: str) -> str:
+    """As `_facts`, without the parameter that the picture varies."""
+    meta, base = rows.meta, base_setting(rows)
+    words = [axis_words(name, getattr(base, name)) for name in AXES if name != axis]
+    models = [] if axis == "models" else [f"{len(meta.models)} models"]
+    return " · ".join((_cut(meta.dataset, 50), *models, ", ".join(words)))
+
+
+def _orders_words(policies: Iterable[Mapping[str, Sequence[Run]]]) -> str:
+    orders = max(len(runs) for found in policies for runs in found.values())
+    return "one order of arrivals" if orders == 1 else f"mean of {orders} orders of arrivals ± one standard deviation"
 
 
 def _listed(parts: Iterable[str], most: int = 12) -> str:
@@ -235,9 +255,9 @@ def plot_performance(rows: Rows) -> Picture:
     found = {name: summarise(runs) for name, runs in policies.items()}
     names = sorted(in_order(found), key=lambda name: -found[name].performance_mean)
     title = "What the budget buys: sum of scores, by policy"
-    facts = _facts(rows, setting_words(base), _orders_words(policies))
-    figure = _sheet(title, facts, 1.9 + 0.33 * len(names), simulated=rows.meta.simulated)
-    axes = _place(figure, 2.3, 2.6, 1.35, 0.5)
+    note = f"{_orders_words([policies])}; in per cent: of approx-optimum"
+    figure = _sheet(title, _facts(rows), note, HEAD_IN + 0.95 + 0.33 * len(names), simulated=rows.meta.simulated)
+    axes = _place(figure, 2.3, 2.3, HEAD_IN + 0.45, 0.5)
     for place, name in enumerate(names):
         _bar(axes, place, name, found[name])
     axes.set_yticks(range(len(names)), [_shown(_marked(name)) for name in names], color=INK)
@@ -257,53 +277,52 @@ def _marked(name: str) -> str:
 
 
 def _bar(axes: Axes, place: int, name: str, summary: Summary) -> None:
-    look, policy = _look(name), policy_named(name)
-    reference = policy.group == "reference"
-    face, edge = ("#f2f4f6", "#8c959f") if reference else (look.colour, PAPER if policy.pooled else look.colour)
+    policy, colour = policy_named(name), _group_colour(name)
+    face, edge = ("#f2f4f6", "#8c959f") if policy.group == "reference" else (colour, PAPER if policy.pooled else colour)
+    sd, mean = summary.performance_sd, summary.performance_mean
     hatch = "////" if policy.pooled else None
-    axes.barh(place, summary.performance_mean, 0.72, color=face, edgecolor=edge, hatch=hatch, linewidth=0.8)
-    if not math.isnan(summary.performance_sd):
-        spread = {"xerr": summary.performance_sd, "ecolor": INK, "elinewidth": 1.2, "capsize": 2.5}
-        axes.errorbar(summary.performance_mean, place, fmt="none", **spread)
-    sd = "" if math.isnan(summary.performance_sd) else f" ± {quantity(summary.performance_sd)}"
+    axes.barh(place, mean, 0.72, color=face, edgecolor=edge, hatch=hatch, linewidth=0.8)
+    if not math.isnan(sd):
+        axes.errorbar(mean, place, xerr=sd, fmt="none", ecolor=INK, elinewidth=1.2, capsize=2.5)
     relative = "" if math.isnan(summary.relative_mean) else f"   {100 * summary.relative_mean:.0f} %"
+    words = quantity(mean) + ("" if math.isnan(sd) else f" ± {deviation(sd, mean)}") + relative
     weight = "bold" if policy.group == "ours" else "normal"
-    reach = summary.performance_mean + (0.0 if math.isnan(summary.performance_sd) else summary.performance_sd)
-    words = quantity(summary.performance_mean) + sd + relative
+    reach = mean + (0.0 if math.isnan(sd) else sd)
     axes.annotate(words, (reach, place), (6, 0), textcoords="offset points", va="center", weight=weight)
 
 
+def _group_colour(name: str) -> str:
+    if name == "port":
+        return _look(name).colour
+    kind = {"ours": "paced", "published": "batchsplit", "honest": "batchsplit-prorated"}
+    return _look(kind.get(policy_named(name).group, name)).colour
+
+
 def _bar_key(figure: Figure, names: Sequence[str]) -> None:
-    """Words in the policies' colours under the title, for those kinds that are there."""
-    kinds = (
-        ("ours", _look("paced").colour, lambda name: policy_named(name).group == "ours"),
-        ("PORT", _look("port").colour, lambda name: name == "port"),
-        ("published baselines", "#7d858e", lambda name: policy_named(name).group == "published" and name != "port"),
-        ("honest baselines", _look("batchsplit-prorated").colour, lambda name: policy_named(name).group == "honest"),
-        ("references, not online", "#8c959f", lambda name: policy_named(name).group == "reference"),
-    )
-    words = [(word, colour) for word, colour, test in kinds if any(test(name) for name in names)]
+    """Words in the groups' colours under the title, for those that are there."""
+    titles = {"ours": "ours", "published": "published baselines", "honest": "honest baselines", "other": "others"}
+    words = {
+        titles[group]: _group_colour(n) for n in names if n != "port" and (group := policy_named(n).group) in titles
+    }
+    if "port" in names:
+        words = {"PORT": _look("port").colour, **words}
+    if any(policy_named(name).group == "reference" for name in names):
+        words["references, not online"] = "#d0d5da"
     if any(policy_named(name).pooled for name in names):
-        words.append(("† same total in one fund (hatched)", FAINT))
-    words.append(("% of approx-optimum at the right", FAINT))
-    _words(figure, words, 0.95)
+        words["† hatched: the same total in one fund"] = PAPER
+    _words(figure, list(words.items()), HEAD_IN)
 
 
 def _words(figure: Figure, words: Sequence[tuple[str, str]], top_in: float) -> None:
     """A row of coloured swatches with their words, a legend on one line."""
-    handles = [
-        Line2D([], [], color=colour, linewidth=6 if colour != FAINT else 0, label=_shown(word))
-        for word, colour in words
-    ]
-    _key(figure, handles, top_in)
+    _key(figure, [Line2D([], [], color=colour, linewidth=7, label=_shown(word)) for word, colour in words], top_in)
 
 
 def _key(figure: Figure, handles: Sequence[Line2D], top_in: float) -> None:
-    height = figure.get_size_inches()[1]
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(0.12 / WIDTH_IN, 1 - (top_in - 0.12) / height),
+        bbox_to_anchor=(MARGIN_IN / WIDTH_IN, 1 - top_in / figure.get_size_inches()[1]),
         ncol=len(handles),
         frameon=False,
         fontsize=10,
@@ -311,6 +330,7 @@ def _key(figure: Figure, handles: Sequence[Line2D], top_in: float) -> None:
         handletextpad=0.5,
         columnspacing=1.4,
         borderaxespad=0.0,
+        borderpad=0.0,
     )
 
 
@@ -340,16 +360,17 @@ def plot_axis(rows: Rows, axis: str, metric: Metric = "performance") -> Picture:
     """
     found = along(rows, axis)
     values = list(found)
-    title = f"{'Performance' if metric == 'performance' else 'Share of approx-optimum'} against {_axis_title(axis)}"
-    figure = _sheet(title, _facts(rows, _orders_words(_widest(found))), 6.9, simulated=rows.meta.simulated)
-    axes = _place(figure, 0.85, 2.75, 1.15, 0.75)
+    title = f"{_METRIC_TITLES[metric]} against {_AXIS_TITLES.get(axis, axis)}"
+    note = f"{_orders_words(found.values())}; † the same total in one fund"
+    figure = _sheet(title, _axis_facts(rows, axis), note, HEAD_IN + 5.8, simulated=rows.meta.simulated)
+    axes = _place(figure, 0.85, 2.75, HEAD_IN + 0.1, 0.75)
     curves = _axis_curves(found, metric)
     named = _scale_x(axes, axis, values)
     for curve in curves:
-        _draw_curve(axes, curve, faint=named, band=not named)
+        _draw_curve(axes, curve, named=named)
     _finish_y(axes, metric, curves)
     _name_ends(axes, curves, metric)
-    axes.set_xlabel(_shown(_axis_title(axis)))
+    axes.set_xlabel(_AXIS_LABELS.get(axis, _AXIS_TITLES.get(axis, axis)))
     ends = (
         f"{curve.name} {_metric_text(curve.y[0], metric)} to {_metric_text(curve.y[-1], metric)}" for curve in curves
     )
@@ -357,26 +378,26 @@ def plot_axis(rows: Rows, axis: str, metric: Metric = "performance") -> Picture:
     return Picture(f"{axis}-{metric}", title, f"Lines of {metric} {span}: {_listed(ends, 18)}", figure)
 
 
-def _widest(found: Mapping[Value, Mapping[str, Sequence[Run]]]) -> Mapping[str, Sequence[Run]]:
-    return max(found.values(), key=lambda policies: max(len(runs) for runs in policies.values()))
-
-
+_METRIC_TITLES: dict[Metric, str] = {"performance": "Performance", "relative": "Share of approx-optimum"}
 _AXIS_TITLES = {
-    "test": "number of test queries",
-    "factor": "budget, as a multiple of what the cheapest model would cost",
-    "split": "split of the budget over the models",
+    "test": "volume",
+    "factor": "budget",
+    "split": "the split of the budget",
     "scenario": "scenario",
-    "history": "queries of history",
+    "history": "history",
     "models": "number of models",
-    "k": "number of neighbours k",
+    "k": "neighbours",
     "alpha": "PORT's alpha",
-    "eps": "PORT's epsilon (share of random first queries)",
-    "embedder": "embedder",
+    "eps": "PORT's epsilon",
 }
-
-
-def _axis_title(axis: str) -> str:
-    return _AXIS_TITLES.get(axis, axis)
+_AXIS_LABELS = {
+    "test": "number of test queries",
+    "factor": "budget, as a multiple of what the cheapest model would cost for all queries",
+    "split": "how the total is split over the models",
+    "history": "queries of history",
+    "k": "number of neighbours k",
+    "eps": "share of random first queries, epsilon",
+}
 
 
 def _axis_curves(found: Mapping[Value, Mapping[str, Sequence[Run]]], metric: Metric) -> list[_Curve]:
@@ -412,17 +433,25 @@ def _scale_x(axes: Axes, axis: str, values: Sequence[Value]) -> bool:
     return named
 
 
-def _draw_curve(axes: Axes, curve: _Curve, *, faint: bool = False, band: bool = True, markers: bool = True) -> None:
+def _draw_curve(axes: Axes, curve: _Curve, *, named: bool = False, bare: bool = False) -> None:
+    """One line: thin with large markers and whiskers between names, with a band between numbers; bare over time."""
     look = _look(curve.name)
-    width = look.width * (0.45 if faint else 1.0)
-    marker = look.marker if markers or faint else "None"
-    size = {"markersize": 4.5 + look.width * (1.2 if faint else 0.6), "markeredgecolor": PAPER, "markeredgewidth": 0.6}
-    order = 2 + look.width
-    axes.plot(curve.x, curve.y, color=look.colour, lw=width, ls=look.dashes, marker=marker, zorder=order, **size)
+    line: dict[str, Any] = {"color": look.colour, "ls": look.dashes, "zorder": 2 + look.width}
+    marker: dict[str, Any] = {"marker": "None" if bare else look.marker, "mec": PAPER, "mew": 0.6}
+    axes.plot(
+        curve.x,
+        curve.y,
+        lw=look.width * (0.45 if named else 1),
+        ms=4.5 + look.width * (1 if named else 0.6),
+        **line,
+        **marker,
+    )
     y, sd = np.array(curve.y), np.array(curve.sd)
-    if faint:
-        axes.errorbar(curve.x, y, np.nan_to_num(sd), fmt="none", ecolor=look.colour, elinewidth=1.2, zorder=order)
-    elif band and look.colour != _GREY and np.isfinite(sd).any():
+    if bare or not np.isfinite(sd).any():
+        return
+    if named:
+        axes.errorbar(curve.x, y, np.nan_to_num(sd), fmt="none", ecolor=look.colour, elinewidth=1.2)
+    elif look.colour != _GREY:
         axes.fill_between(curve.x, y - sd, y + sd, color=look.colour, alpha=0.16, linewidth=0, zorder=1.5)
 
 
@@ -441,13 +470,13 @@ def _metric_text(value: float, metric: Metric) -> str:
 def _name_ends(axes: Axes, curves: Sequence[_Curve], metric: Metric) -> None:
     """Every line's name and last value right of the axes, moved apart, with a thin leader from its end."""
     ends = [_in_axes(axes, curve.x[-1], curve.y[-1]) for curve in curves]
-    gap = 0.2 / (axes.get_position().height * axes.figure.get_size_inches()[1])
+    gap = 0.2 * axes.figure.dpi / axes.bbox.height
     for curve, (x, y), place in zip(curves, ends, _apart([y for _, y in ends], gap, 0.0, 1.0), strict=True):
         look = _look(curve.name)
         weight = "bold" if policy_named(curve.name).group == "ours" else "normal"
         words = _shown(f"{_marked(curve.name)}  {_metric_text(curve.y[-1], metric)}")
-        leader = {"transform": axes.transAxes, "clip_on": False, "color": look.colour, "linewidth": 0.7}
-        axes.plot([x + 0.008, 1.01, 1.03], [y, place, place], **leader)
+        leader: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "color": look.colour, "linewidth": 0.7}
+        axes.plot([x + 0.006, 1.006, 1.03], [y, y, place], **leader)
         axes.text(
             1.035, place, words, transform=axes.transAxes, va="center", weight=weight, color=_text_colour(look.colour)
         )
@@ -470,14 +499,13 @@ def plot_progress(rows: Rows) -> Picture | None:
     if not traced:
         return None
     title = "Quality bought as queries arrive"
-    figure = _sheet(
-        title, _facts(rows, setting_words(base_setting(rows)), "first order"), 6.4, simulated=rows.meta.simulated
-    )
-    axes = _place(figure, 0.85, 2.75, 1.05, 0.75)
+    note = "sum of scores so far, first order of arrivals; † the same total in one fund"
+    figure = _sheet(title, _facts(rows), note, HEAD_IN + 5.3, simulated=rows.meta.simulated)
+    axes = _place(figure, 0.85, 2.75, HEAD_IN + 0.1, 0.75)
     names = [name for name in reversed(in_order(traced)) if name != "optimum"]
     curves = [_Curve(name, traced[name][1].at, traced[name][1].performance, ()) for name in names]
     for curve in curves:
-        _draw_curve(axes, curve, band=False, markers=False)
+        _draw_curve(axes, curve, bare=True)
     _finish_y(axes, "performance", curves)
     _finish_time(axes)
     axes.set_xlabel("share of the queries seen")
@@ -516,7 +544,8 @@ def plot_spend(rows: Rows, policies: Sequence[str] = ("port", "paced")) -> Pictu
     if not budgets:
         return None
     title = "Spend of every fund over time"
-    panels = _panels(rows, title, budgets, _policy_handles(curves, "even pace"))
+    panels = _panels(rows, title, budgets, "share of the fund spent, first order of arrivals; in figures: at the end")
+    _key(panels.figure, _policy_handles(curves, "even pace"), HEAD_IN)
     for fund, axes in panels.axes.items():
         axes.plot([0, 1], [0, 1], color="#8c959f", lw=1, ls=(0, (2, 2)), zorder=1.5)
         for name, by_fund in curves.items():
@@ -540,7 +569,7 @@ def _spent_shares(run: Run, trace: Trace) -> dict[str, Floats]:
 
 @rc_context(_STYLE)
 def plot_prices(rows: Rows) -> Picture | None:
-    """The price of every fund as queries arrive, one panel a fund, of every policy that has prices; None if none has."""
+    """The price of every fund as queries arrive, one panel a fund, for all policies with prices; None without."""
     traced = {name: found for name, found in _traced(rows).items() if _has_prices(found[1])}
     # Pooled policies have another fund than the rest: their price has no panel to share.
     shown = {name: traced[name] for name in in_order(traced) if not policy_named(name).pooled} or traced
@@ -548,15 +577,15 @@ def plot_prices(rows: Rows) -> Picture | None:
     if not budgets:
         return None
     title = "What a unit of every fund is worth over time"
-    panels = _panels(
-        rows, title, budgets, _policy_handles(shown), "price in quality per unit, each panel on its own scale"
-    )
+    note = "price in quality per unit of the fund, first order of arrivals; each panel on its own scale"
+    panels = _panels(rows, title, budgets, note, gutter_in=0.45)
+    _key(panels.figure, _policy_handles(shown), HEAD_IN)
     for fund, axes in panels.axes.items():
         for name, (_, trace) in shown.items():
             _panel_line(axes, name, trace.at, trace.price.get(fund))
         axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1e-9))
         axes.yaxis.set_major_locator(MaxNLocator(3))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     panels.hide_inner_labels(shared_y=False)
     alt = f"One panel for each of {len(panels.axes)} funds with its price over the queries seen, by {', '.join(shown)}"
     return Picture("prices", title, alt, panels.figure)
@@ -583,36 +612,34 @@ class _Panels:
 
 
 def _panels(
-    rows: Rows,
-    title: str,
-    budgets: Mapping[str, float],
-    handles: Sequence[Line2D],
-    note: str = "share of the fund spent",
+    rows: Rows, title: str, budgets: Mapping[str, float], note: str, *, gutter_in: float = 0.3, most: int = MOST_PANELS
 ) -> _Panels:
     """A grid of small axes, one a fund, the largest fund first."""
-    funds = sorted(budgets, key=lambda fund: (-budgets[fund], fund))[:MOST_PANELS]
+    funds = sorted(budgets, key=lambda fund: (-budgets[fund], fund))[:most]
     columns = len(funds) if len(funds) <= 4 else min(6, math.ceil(math.sqrt(1.6 * len(funds))))
-    lines = math.ceil(len(funds) / columns)
+    wide, tall = (WIDTH_IN - 0.55) / columns, 2.05 if len(funds) > 4 else 3.2
     if len(budgets) > len(funds):
-        note += f", the {len(funds)} largest of {len(budgets)} funds"
-    tall = 1.95 if lines > 1 else 3.0
-    figure = _sheet(
-        title, _facts(rows, setting_words(base_setting(rows)), note), 1.6 + tall * lines, simulated=rows.meta.simulated
-    )
-    _key(figure, handles, 0.92)
-    figure.text(0.5, 0.12 / figure.get_size_inches()[1], "share of the queries seen", color=FAINT, ha="center")
-    names = short_names(funds, 62 // columns + 8)
-    wide = (WIDTH_IN - 0.55) / columns
+        note += f"; the {len(funds)} largest of {len(budgets)} funds"
+    height = HEAD_IN + 0.95 + tall * math.ceil(len(funds) / columns)
+    figure = _sheet(title, _facts(rows), note, height, simulated=rows.meta.simulated)
+    names = short_names(funds, round((wide - gutter_in) / 0.078))
     axes = {}
     for place, fund in enumerate(funds):
         line, column = divmod(place, columns)
-        box = 0.6 + column * wide, WIDTH_IN - 0.55 - (column + 1) * wide + 0.22, 1.55 + line * tall
-        axes[fund] = _place(figure, box[0], box[1], box[2], figure.get_size_inches()[1] - box[2] - tall + 0.55)
-        axes[fund].set_title(_shown(names[fund]), loc="left", size=9.5, pad=4)
-        axes[fund].set_title(money(budgets[fund]), loc="right", size=8.5, pad=4, color=FAINT)
-        axes[fund].tick_params(labelsize=8.5)
-        _finish_time(axes[fund])
+        left, top = 0.35 + gutter_in + column * wide, HEAD_IN + 0.85 + line * tall
+        axes[fund] = _place(figure, left, WIDTH_IN - left - wide + gutter_in, top, height - top - tall + 0.6)
+        _title_panel(axes[fund], _shown(names[fund]), money(budgets[fund]))
+    figure.text(0.5, 0.12 / height, "share of the queries seen", color=FAINT, ha="center")
     return _Panels(figure, axes, columns)
+
+
+def _title_panel(axes: Axes, name: str, amount: str) -> None:
+    where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    axes.annotate(name, (0, 1), (0, 17), size=9.5, **where)
+    axes.annotate(f"budget {amount}", (0, 1), (0, 5), size=8.5, color=FAINT, **where)
+    axes.tick_params(labelsize=8.5)
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "50", "100 %"])
 
 
 def _policy_handles(names: Iterable[str], *more: str) -> list[Line2D]:
@@ -630,8 +657,8 @@ def _panel_line(axes: Axes, name: str, at: Sequence[float], values: Sequence[flo
 
 def _end_shares(axes: Axes, ends: Mapping[str, float]) -> None:
     """The last shares as coloured figures in the lower right corner, where an even pace leaves room."""
-    for place, (name, share) in enumerate(reversed(ends.items())):
-        where = {"transform": axes.transAxes, "ha": "right", "size": 9, "weight": "bold"}
+    for place, (name, share) in enumerate(reversed(list(ends.items()))):
+        where: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "size": 9, "weight": "bold"}
         axes.text(0.98, 0.05 + 0.14 * place, f"{100 * share:.0f} %", color=_text_colour(_look(name).colour), **where)
 
 
@@ -652,9 +679,9 @@ def plot_served(rows: Rows) -> Picture:
     shares = {name: _served_shares(policies[name]) for name in names}
     models = _busiest(shares)
     title = "Who serves what, by policy"
-    facts = _facts(rows, setting_words(base_setting(rows)), "share of the queries that arrived")
-    figure = _sheet(title, facts, 2.15 + 0.33 * len(names), simulated=rows.meta.simulated)
-    axes = _place(figure, 2.3, 0.4, 1.65, 0.45)
+    note = "per cent of the queries that arrived; what is left blank was served by nobody"
+    figure = _sheet(title, _facts(rows), note, HEAD_IN + 1.2 + 0.33 * len(names), simulated=rows.meta.simulated)
+    axes = _place(figure, 2.3, 0.4, HEAD_IN + 0.7, 0.45)
     for place, name in enumerate(names):
         _stack(axes, place, shares[name], models)
     axes.set_yticks(range(len(names)), [_shown(_marked(name)) for name in names], color=INK)
@@ -692,7 +719,7 @@ def _stack(axes: Axes, place: int, shares: Mapping[str, float], models: Sequence
             ink = PAPER if _luminance(_rgb(colour)) < 0.3 else INK
             axes.text(left + share / 2, place, f"{100 * share:.0f}", color=ink, ha="center", va="center", size=9.5)
         left += share
-    axes.barh(place, max(0.0, 1 - left), 0.74, left=left, color=PAPER, edgecolor=RULE, linewidth=0.8, zorder=0.5)
+    axes.barh(place, max(0.0, 1 - left), 0.74, left=left, color="#f3f5f7")
 
 
 def _model_key(figure: Figure, models: Sequence[str], total: int) -> None:
@@ -701,24 +728,25 @@ def _model_key(figure: Figure, models: Sequence[str], total: int) -> None:
     if total > len(models):
         words.append((f"{total - len(models)} others", "#c3c8ce"))
     half = math.ceil(len(words) / 2)
-    _words(figure, words[:half], 0.95)
-    _words(figure, words[half:], 1.2)
+    _words(figure, words[:half], HEAD_IN)
+    _words(figure, words[half:], HEAD_IN + 0.25)
 
 
 def short_names(names: Iterable[str], limit: int = 26) -> dict[str, str]:
-    """Names that fit: without their provider where that keeps them apart, then cut in the middle."""
-    known = list(names)
+    """Names that fit: without their provider, then cut in the middle, wherever that still tells them apart."""
+    known = list(dict.fromkeys(names))
     tails = [name.rsplit("/", 1)[-1] for name in known]
-    return {
-        name: _cut(tail if tails.count(tail) == 1 else name, limit) for name, tail in zip(known, tails, strict=True)
-    }
+    kept = [tail if tails.count(tail) == 1 else name for name, tail in zip(known, tails, strict=True)]
+    half = (limit - 1) // 2
+    # Where a cut at half would make two names one, another place may not.
+    tail = max(
+        range(1, limit - 1), key=lambda size: (len({_cut(name, limit, size) for name in kept}), -abs(size - half))
+    )
+    return {name: _cut(short, limit, tail) for name, short in zip(known, kept, strict=True)}
 
 
-def _cut(name: str, limit: int) -> str:
-    if len(name) <= limit:
-        return name
-    tail = (limit - 1) // 2
-    return f"{name[: limit - 1 - tail]}…{name[-tail:]}"
+def _cut(name: str, limit: int, tail: int = 8) -> str:
+    return name if len(name) <= limit else f"{name[: limit - 1 - tail]}…{name[-tail:]}"
 
 
 # ---- calibration, and one decision
@@ -759,28 +787,27 @@ def plot_reliability(
     Whiskers are two standard errors of a mean of scores in [0, 1] (at most, as for 0/1 scores): a point whose
     whisker meets the diagonal is not shown to be off.
     """
-    figure = _sheet(title, subtitle, 6.6, simulated=simulated)
-    axes, counts = _place(figure, 0.85, 5.6, 1.05, 0.75), _place(figure, 7.3, 0.35, 1.55, 0.75)
+    figure = _sheet(title, subtitle, "whiskers: two standard errors", HEAD_IN + 5.8, simulated=simulated)
+    axes, counts = _place(figure, 0.85, 5.4, HEAD_IN + 0.5, 0.75), _place(figure, 7.6, 0.35, HEAD_IN + 0.5, 0.75)
     axes.plot([0, 1], [0, 1], color="#8c959f", lw=1, ls=(0, (2, 2)))
     axes.grid(visible=True, axis="x")
-    for colour, bins in zip(_RELIABILITY_COLOURS, curves.values(), strict=False):
-        _reliability_curve(axes, counts, bins, colour)
+    for place, (colour, bins) in enumerate(zip(_RELIABILITY_COLOURS, curves.values(), strict=False)):
+        _reliability_curve(axes, bins, colour)
+        aside = 0.014 * (place - (len(curves) - 1) / 2)
+        counts.bar(bins.predicted + aside, bins.count, 0.013, color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted quality", ylabel="observed quality, mean of the bin")
-    counts.set(xlim=(0, 1), xlabel="predicted quality")
-    counts.set_title("predictions in each bin", loc="left", size=11, color=FAINT)
+    counts.set(xlim=(0, 1), xlabel="predicted quality", ylabel="predictions in the bin")
     counts.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     words = [f"{name}: expected calibration error {bins.error:.3f}" for name, bins in curves.items()]
-    _words(figure, list(zip(words, _RELIABILITY_COLOURS, strict=False)), 0.9)
+    _words(figure, list(zip(words, _RELIABILITY_COLOURS, strict=False)), HEAD_IN)
     return Picture("reliability", title, f"Predicted against observed quality. {_listed(words)}", figure)
 
 
-def _reliability_curve(axes: Axes, counts: Axes, bins: Reliability, colour: str) -> None:
+def _reliability_curve(axes: Axes, bins: Reliability, colour: str) -> None:
     there = bins.count > 0
     predicted, observed, count = bins.predicted[there], bins.observed[there], bins.count[there]
     error = 2 * np.sqrt(np.clip(observed * (1 - observed), 0, None) / count)
     axes.errorbar(predicted, observed, error, color=colour, marker="o", markersize=6, lw=1.8, elinewidth=1, capsize=2)
-    counts.vlines(predicted, 0, count, color=colour, lw=5, alpha=0.75)
-    counts.set_ylim(bottom=0)
 
 
 @rc_context(_STYLE)
@@ -790,30 +817,45 @@ def plot_scores(
     """One decision: what every candidate is expected to be worth, what it is charged, and what is left."""
     candidates = decision.candidates[:most]
     subtitle = f"chosen: {decision.model or 'nobody'} ({decision.reason.replace('_', ' ')})"
-    figure = _sheet(title, subtitle, 1.9 + 0.36 * len(candidates), simulated=simulated)
-    axes = _place(figure, 3.2, 1.9, 1.3, 0.6)
+    left_out = len(decision.candidates) - len(candidates)
+    note = f"best score first; {left_out} more are not drawn" if left_out > 0 else "best score first"
+    figure = _sheet(title, subtitle, note, HEAD_IN + 1.1 + 0.36 * len(candidates), simulated=simulated)
+    axes = _place(figure, 3.2, 1.7, HEAD_IN + 0.45, 0.6)
     names = short_names([one.model for one in candidates], 34)
     for place, one in enumerate(candidates):
-        colour = "#0072B2" if one.model == decision.model else ("#7d858e" if one.payable else "#c3c8ce")
-        axes.plot([one.score, one.quality], [place, place], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
-        axes.errorbar(one.quality, place, xerr=one.spread, fmt="o", color=colour, mfc=PAPER, ms=7, elinewidth=1.2)
-        axes.plot(one.score, place, "D", color=colour, ms=7)
-        words = f"{one.score:.3f}" if one.payable else f"{one.score:.3f}  can't pay"
-        axes.text(1.02, place, words, transform=axes.get_yaxis_transform(), va="center", color=_text_colour(colour))
+        _candidate(axes, place, one, chosen=one.model == decision.model)
     axes.axvline(0, color=INK, lw=1)
     axes.set_yticks(range(len(candidates)), [_shown(names[one.model]) for one in candidates], color=INK)
     axes.set_ylim(len(candidates) - 0.4, -0.6)
     axes.grid(visible=True, axis="x")
     axes.set_xlabel("quality")
-    _key(figure, _score_handles(), 0.92)
-    alt = _listed(f"{one.model} quality {one.quality:.3f}, score {one.score:.3f}" for one in candidates)
+    _key(figure, _score_handles(), HEAD_IN)
+    alt = _listed(f"{one.model} quality {one.quality:.3f}, score {_score_text(one)}" for one in candidates)
     return Picture("scores", title, f"{subtitle}. {alt}", figure)
 
 
+def _candidate(axes: Axes, place: int, one: Candidate, *, chosen: bool) -> None:
+    taken = math.isfinite(one.score)
+    colour = "#0072B2" if chosen else ("#7d858e" if taken else "#c3c8ce")
+    rest = one.quality - one.charge
+    if math.isfinite(rest):
+        axes.plot([rest, one.quality], [place, place], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
+    axes.errorbar(one.quality, place, xerr=one.spread, fmt="o", color=colour, mfc=PAPER, ms=7, elinewidth=1.2)
+    if taken:
+        axes.plot(one.score, place, "D", color=colour, ms=7)
+    where = axes.get_yaxis_transform()
+    weight = "bold" if chosen else "normal"
+    axes.text(1.02, place, _score_text(one), transform=where, va="center", color=_text_colour(colour), weight=weight)
+
+
+def _score_text(one: Candidate) -> str:
+    return f"{one.score:.3f}" if math.isfinite(one.score) else "can't be taken"
+
+
 def _score_handles() -> list[Line2D]:
-    dot = {"color": "#57606a", "lw": 0, "ms": 7}
+    ink = "#57606a"
     return [
-        Line2D([], [], marker="o", mfc=PAPER, label="expected quality ± its spread", **dot),
-        Line2D([], [], color="#57606a", lw=5, alpha=0.35, label="charge: price × amount, over its funds"),
-        Line2D([], [], marker="D", label="score: what is left", **dot),
+        Line2D([], [], marker="o", mfc=PAPER, color=ink, lw=0, ms=7, label="expected quality ± its spread"),
+        Line2D([], [], color=ink, lw=5, alpha=0.35, label="charge: price × amount, over its funds"),
+        Line2D([], [], marker="D", color=ink, lw=0, ms=7, label="score: what is left"),
     ]

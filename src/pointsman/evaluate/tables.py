@@ -245,6 +245,11 @@ def quantity(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
 
 
+def deviation(value: float, mean: float) -> str:
+    """A standard deviation, no finer than its mean unless it is below one."""
+    return f"{value:,.0f}" if abs(mean) >= 100 and value >= 1 else f"{value:,.1f}"
+
+
 def money(value: float) -> str:
     """US dollars to three significant figures: $0.766, $12.3, $1,230."""
     if math.isnan(value):
@@ -267,8 +272,8 @@ def value_text(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _figure(value: float, show: Callable[[float], str], spread: float = math.nan) -> Cell:
-    return Cell(show(value), value, "" if math.isnan(spread) else show(spread))
+def _figure(value: float, show: Callable[[float], str], spread: str = "") -> Cell:
+    return Cell(show(value), value, spread)
 
 
 # ---- the main table
@@ -305,12 +310,15 @@ def _main_caption() -> str:
 
 def _main_cells(runs: Sequence[Run]) -> tuple[Cell, ...]:
     summary = summarise(runs)
+    mean, sd = summary.performance_mean, summary.performance_sd
     return (
-        _figure(summary.performance_mean, quantity, summary.performance_sd),
+        _figure(mean, quantity, "" if math.isnan(sd) else deviation(sd, mean)),
         _figure(summary.cost_usd_mean, lambda value: money(value).lstrip("$")),
         _figure(summary.efficiency_mean, quantity),
         _figure(summary.served_mean, quantity),
-        _figure(summary.relative_mean, percent, summary.relative_sd),
+        _figure(
+            summary.relative_mean, percent, "" if math.isnan(summary.relative_sd) else percent(summary.relative_sd)
+        ),
         _figure(summary.decide_us_per_query_median, quantity),
         _figure(float(summary.runs), lambda value: f"{value:.0f}"),
     )

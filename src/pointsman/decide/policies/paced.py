@@ -82,7 +82,7 @@ class Paced:
             np.ones(models),
             0,
         )
-        return self._solve(state, briefing.funds.budget)
+        return self._solve(state, briefing.funds.budget, 0)
 
     def scores(self, state: PacedState, view: View) -> tuple[Floats, PacedState]:
         """Quality minus the charge at today's prices."""
@@ -90,7 +90,7 @@ class Paced:
             volume = state.volume.look(view.seen, view.elapsed)
             recent = _joined(state.recent, *state.fresh, most=self.rows // 3)
             state = replace(state, volume=volume, recent=recent, fresh=(), factor=view.rate_factor)
-            state = self._solve(state, view.remaining)
+            state = self._solve(state, view.remaining, view.seen)
         amounts = amounts_of(view.estimates, state.funds)
         scores = view.estimates.quality - charges(state.price, state.funds, amounts, len(view.estimates))
         return scores, replace(state, fresh=self._with_batch(state.fresh, view))
@@ -102,7 +102,7 @@ class Paced:
             batch = replace(batch, cost_usd=batch.cost_usd / view.rate_factor)
         return (*fresh[1 - self.rows // 3 :], batch)
 
-    def _solve(self, state: PacedState, remaining: Floats) -> PacedState:
+    def _solve(self, state: PacedState, remaining: Floats, seen: int) -> PacedState:
         """Prices for what is left of money and time."""
         rows, weights = _expected(state)
         # A weightless row can't be in a program; an empty history has nothing to say, and prices stay where they were.
@@ -111,7 +111,7 @@ class Paced:
         funds = state.funds.with_budget(remaining)
         solved = solve(program_of(rows, funds, weights), start=state.price)
         pause = min(state.volume.forecast / self.resolves, state.volume.to_come / 8)
-        return replace(state, price=solved.price, due=state.volume.seen + max(16, int(pause)))
+        return replace(state, price=solved.price, due=seen + max(16, int(pause)))
 
     def price(self, state: PacedState) -> Floats:
         """Today's prices."""

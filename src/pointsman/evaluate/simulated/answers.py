@@ -57,7 +57,8 @@ def chances(
     hidden, luck = noise[:, :1] * HIDDEN_SD, noise[:, 1:] * LUCK_SD
     ability = abilities(topics, models)[queries.topic]
     difficulty = BASE + SHOWN * queries.difficulty[:, None] + hidden
-    return floor + (1 - floor) * _logistic(slope * (ability - difficulty + luck))
+    chance: Floats = floor + (1 - floor) * _logistic(slope * (ability - difficulty + luck))
+    return chance
 
 
 def abilities(topics: Sequence[Topic], models: Sequence[SimulatedModel]) -> Floats:
@@ -67,7 +68,8 @@ def abilities(topics: Sequence[Topic], models: Sequence[SimulatedModel]) -> Floa
     quirks = np.random.default_rng(QUIRK_SEED).normal(scale=QUIRK_SD, size=(len(topics), len(models)))
     # Summed skill by skill, in one order: a matrix product may round otherwise on another machine.
     met = [needs[:, [k]] * skills[:, k] for k in range(len(SKILLS))]
-    return np.sum(met, axis=0) + quirks
+    found: Floats = np.sum(met, axis=0) + quirks
+    return found
 
 
 def _logistic(x: Floats) -> Floats:
@@ -96,11 +98,13 @@ def answer_tokens(queries: Queries, models: Sequence[SimulatedModel], rng: np.ra
     answer = queries.answer_tokens[:, None] * verbosity * np.exp(LENGTH_SD * (shared + own))
     harder = np.exp(0.5 * np.clip(queries.difficulty, -3, 3))[:, None]
     total = answer + thinking * harder * np.exp(THINKING_SD * thought)
-    return np.clip(np.round(total), 1, LONGEST_ANSWER)
+    tokens: Floats = np.clip(np.round(total), 1, LONGEST_ANSWER)
+    return tokens
 
 
 def costs_usd(input_tokens: Floats, output_tokens: Floats, models: Sequence[SimulatedModel]) -> Floats:
     """Input tokens [Q] and output tokens [Q, M] at each model's rates, [Q, M]."""
     rates_in = np.array([m.input_rate for m in models])
     rates_out = np.array([m.output_rate for m in models])
-    return (input_tokens[:, None] * rates_in + output_tokens * rates_out) / 1e6
+    cost: Floats = (input_tokens[:, None] * rates_in + output_tokens * rates_out) / 1e6
+    return cost

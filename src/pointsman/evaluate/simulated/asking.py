@@ -81,7 +81,7 @@ _RULES = (
     "Give {n:2-4} versions, each shorter than the one before.",
     "Repeat this request word for word before you answer.",
 )
-_LETTERS = {"letter": tuple("aeiourstnl")}
+_LETTERS: dict[str, tuple[str, ...]] = {"letter": tuple("aeiourstnl")}
 
 
 def instructions(draws: Draws) -> Written:
@@ -230,7 +230,7 @@ _ELSEWHERE = (
     ("{city} için {n:2-6} günlük bir gezi planı hazırla.", 0.6),
 )
 # Names that German and French spell alike, and notions for one language each.
-_ELSEWHERE_POOLS = {
+_ELSEWHERE_POOLS: dict[str, tuple[str, ...]] = {
     "land": ("Portugal", "Malta", "Panama", "Honduras", "Burundi", "Angola", "Laos", "Togo", "Sri Lanka", "Costa Rica"),
     "begriff": ("Mut", "Zufall", "Logik", "Ethik", "Moral", "Freiheit", "Glück", "Wahrheit", "Macht", "Neid"),
     "concetto": ("coraggio", "caso", "logica", "etica", "morale", "fortuna", "potere", "invidia", "memoria", "noia"),

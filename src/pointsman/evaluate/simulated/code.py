@@ -23,8 +23,8 @@ _SNIPPETS = (
         -0.9,
     ),
     (
-        "def {func1}(n):\n    if n < {n:2-3}:\n        return n\n    return {func1}(n - 1) + {n:2-4} * {func1}(n - 2)\n\n"
-        "print({func1}({n:5-9}))",
+        "def {func1}(n):\n    if n < {n:2-3}:\n        return n\n    return {func1}(n - 1) + {n:2-4} * {func1}(n - 2)\n"
+        "\nprint({func1}({n:5-9}))",
         0.7,
     ),
     (
@@ -60,8 +60,8 @@ _SNIPPETS = (
         1.1,
     ),
     (
-        "def {func1}({var1}, k={n:2-4}):\n    out = []\n    while {var1}:\n        head, {var1} = {var1}[:k], {var1}[k:]\n"
-        "        out.append(max(head) - min(head))\n    return out\n\n"
+        "def {func1}({var1}, k={n:2-4}):\n    out = []\n    while {var1}:\n"
+        "        head, {var1} = {var1}[:k], {var1}[k:]\n        out.append(max(head) - min(head))\n    return out\n\n"
         "print({func1}([{n:1-40}, {n:1-40}, {n:1-40}, {n:1-40}, {n:1-40}, {n:1-40}, {n:1-40}]))",
         0.3,
     ),
@@ -214,7 +214,8 @@ def sql(draws: Draws) -> Written:
     tables = draws.several(tuple(schema), draws.whole(2, 4))
     asks, levels = zip(*(_sql_ask(draws, schema, tables) for _ in range(draws.tailed(1, 3))), strict=True)
     dialect = draws.pick(_DIALECTS)
-    text = f"{_schema_text(draws, schema, tables)}\n\nWrite one {dialect} query that does this: {'; then also '.join(asks)}."
+    request = f"Write one {dialect} query that does this: {'; then also '.join(asks)}."
+    text = f"{_schema_text(draws, schema, tables)}\n\n{request}"
     difficulty = max(levels) + 0.5 * (len(asks) - 1) + 0.15 * (len(tables) - 2)
     return Written(text, difficulty, 90 + 70 * len(asks))
 

@@ -6,6 +6,8 @@ its difficulty. Nobody works out the answers, and a puzzle drawn at random may h
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pointsman.evaluate.simulated.draws import Draws, Slots
 from pointsman.evaluate.simulated.words import FIRST_NAMES, POOLS
 from pointsman.evaluate.simulated.written import Written
@@ -202,7 +204,7 @@ def _liars(draws: Draws, size: int) -> Written:
 
 def _syllogism(draws: Draws, size: int) -> Written:
     kinds = draws.several(_KINDS, size)
-    rules = [draws.pick(_RULES).format(first, second) for first, second in zip(kinds[:-1], kinds[1:], strict=True)]
+    rules = [draws.pick(_RULES).format(first, second) for first, second in pairwise(kinds)]
     text = (
         f"Assume the following. {' '.join(rules)} Does it follow that {draws.pick(('all', 'some', 'no'))} "
         f"{kinds[0]} are {kinds[-1]}? Answer valid or invalid and explain in one sentence."

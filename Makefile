@@ -1,0 +1,44 @@
+# Two commands do all the set-up: `make demo` and `make test`. They need Python 3.11 or newer, venv and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data
+
+.PHONY: venv demo test lint bench docs lock clean
+
+venv: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: venv
+	$(BIN)/pointsman demo
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+bench: venv
+	$(BIN)/python benchmarks/decide.py
+	$(BIN)/python benchmarks/dual.py
+	$(BIN)/python benchmarks/estimators.py
+	$(BIN)/python benchmarks/index.py
+	$(BIN)/python benchmarks/embedders.py
+
+docs: venv
+	$(BIN)/python docs/check.py
+
+# Made with uv, which isn't needed otherwise. The file names no download address.
+lock:
+	uv pip compile pyproject.toml --extra fuse --extra onnx --group dev --python-version 3.11 --universal \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

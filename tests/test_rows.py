@@ -83,7 +83,7 @@ def make_run(meta: Meta, policy: str, order: int, **changes: object) -> Run:
         cost_usd=cost_usd,
         efficiency=performance / cost_usd,
         served=int(counts.sum()),
-        relative=performance / (0.24 * test * math.sqrt(factor)),
+        relative=STRENGTHS.get(policy, 0.5),
         budget=budget,
         spent=spent,
         decide_us_per_query=float(rng.uniform(1, 40)),

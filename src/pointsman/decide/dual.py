@@ -393,7 +393,7 @@ def solve(program: Program, *, start: Floats | None = None, tolerance: float = 1
     Raises:
         InputError: a tolerance that is not above zero, `start` of the wrong shape, negative or not finite.
     """
-    _check_request(program.funds, start, tolerance)
+    check_request(program.funds, start, tolerance)
     layout = layout_of(program.funds)
     rows = rows_of(program, layout)
     warm = np.zeros(len(layout.open_))
@@ -455,7 +455,7 @@ def prices_of(funds: FundTable, layout: Layout, end: Descent) -> Prices:
     return Prices(price, funds.closed, end.point.bound, end.point.value, end.passes, end.converged)
 
 
-def _check_request(funds: FundTable, start: Floats | None, tolerance: float) -> None:
+def check_request(funds: FundTable, start: Floats | None, tolerance: float) -> None:
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance {tolerance!r} is not between 0 and 1", place="solve", remedy="try 1e-4")
     if start is not None and (start.shape != (len(funds),) or not (start.min() >= 0 and start.max() < np.inf)):

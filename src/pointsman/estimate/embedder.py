@@ -108,6 +108,16 @@ def well_formed(text: str) -> str:
     return text
 
 
+def at_least(place: str, option: str, value: int, least: int) -> None:
+    """Refuse an option below its least value.
+
+    Raises:
+        InputError: naming the option.
+    """
+    if value < least:
+        raise InputError(f"{option} is {value}", place=place, remedy=f"give {least} or more")
+
+
 def missing_extra(package: str, extra: str) -> InputError:
     """The error for an extra that is not installed."""
     return InputError(

@@ -24,7 +24,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from pointsman.errors import InputError
-from pointsman.estimate.embedder import embed_visible, ends, well_formed
+from pointsman.estimate.embedder import at_least, embed_visible, ends, well_formed
 from pointsman.records import Vectors
 
 CAP_TOKENS = 512
@@ -55,8 +55,7 @@ class WordLlamaEmbedder:
     dimension: int
 
     def __init__(self, cap_tokens: int = CAP_TOKENS) -> None:
-        if cap_tokens < 2:
-            raise InputError(f"a cap of {cap_tokens} tokens", place="wordllama#cap", remedy="give 2 or more")
+        at_least("embedder 'wordllama'", "cap_tokens", cap_tokens, 2)
         folder = _wheel_folder()
         self._cap = cap_tokens
         self._vectors = load_file(_only(folder, "weights/l2_supercat_256.safetensors"))["embedding.weight"].astype(

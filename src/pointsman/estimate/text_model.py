@@ -113,7 +113,8 @@ class TextModel:
 
         `spread` is the standard error of the expectation as ridge regression has it: the model's root mean square
         residual on held-out rows, times the square root of the prompt's leverage x'(X'X + penalty)^-1 x. It grows
-        for texts unlike the history's and falls as the history grows; it isn't how far one answer may be off.
+        for texts unlike the history's and falls as the history grows. It isn't how far one answer may be off, and it
+        leaves out what no linear map of words can express, so it's on the small side.
         """
         rows = self.features.rows(prompts)
         quality, cost, answer = np.split(np.asarray(rows @ self.weights), 3, axis=1)
@@ -174,12 +175,20 @@ def fit_text_model(history: Outcomes, prompts: Prompts, *, seed: int = 0) -> Tex
 
 def _outputs(history: Outcomes) -> tuple[Floats, Floats, Floats]:
     """Score, cost and answer tokens side by side [Q, 3M], the last two as multiples of their units [M]."""
-    cost_unit = _unit(history.cost_usd)
-    recorded = np.isfinite(history.output_tokens)
-    rows_mean = np.where(recorded, history.output_tokens, 0.0).sum(axis=1) / np.maximum(recorded.sum(axis=1), 1)
-    answers = np.where(recorded.any(axis=0), history.output_tokens, rows_mean[:, None])
-    answer_unit = _unit(answers)
+    answers = _answers(history.output_tokens)
+    cost_unit, answer_unit = _unit(history.cost_usd), _unit(answers)
     return np.hstack([history.score, history.cost_usd / cost_unit, answers / answer_unit]), cost_unit, answer_unit
+
+
+def _answers(output_tokens: Floats) -> Floats:
+    """`output_tokens` [Q, M]; a model that has none takes the mean of the others, row by row."""
+    recorded = np.isfinite(output_tokens)
+    if not recorded.any():
+        return np.zeros_like(output_tokens)
+    count = recorded.sum(axis=1)
+    total = np.where(recorded, output_tokens, 0.0).sum(axis=1)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.where(recorded.any(axis=0), output_tokens, mean[:, None])
 
 
 def _unit(cells: Floats) -> Floats:

@@ -301,11 +301,10 @@ def _group_colour(name: str) -> str:
 def _bar_key(figure: Figure, names: Sequence[str]) -> None:
     """Words in the groups' colours under the title, for those that are there."""
     titles = {"ours": "ours", "published": "published baselines", "honest": "honest baselines", "other": "others"}
-    words = {
-        titles[group]: _group_colour(n) for n in names if n != "port" and (group := policy_named(n).group) in titles
-    }
-    if "port" in names:
-        words = {"PORT": _look("port").colour, **words}
+    words = {"PORT": _look("port").colour} if "port" in names else {}
+    for name in names:
+        if name != "port" and policy_named(name).group in titles:
+            words[titles[policy_named(name).group]] = _group_colour(name)
     if any(policy_named(name).group == "reference" for name in names):
         words["references, not online"] = "#d0d5da"
     if any(policy_named(name).pooled for name in names):
@@ -315,7 +314,14 @@ def _bar_key(figure: Figure, names: Sequence[str]) -> None:
 
 def _words(figure: Figure, words: Sequence[tuple[str, str]], top_in: float) -> None:
     """A row of coloured swatches with their words, a legend on one line."""
-    _key(figure, [Line2D([], [], color=colour, linewidth=7, label=_shown(word)) for word, colour in words], top_in)
+    _key(
+        figure,
+        [
+            Line2D([], [], color=colour, linewidth=7, solid_capstyle="butt", label=_shown(word))
+            for word, colour in words
+        ],
+        top_in,
+    )
 
 
 def _key(figure: Figure, handles: Sequence[Line2D], top_in: float) -> None:
@@ -617,12 +623,12 @@ def _panels(
     """A grid of small axes, one a fund, the largest fund first."""
     funds = sorted(budgets, key=lambda fund: (-budgets[fund], fund))[:most]
     columns = len(funds) if len(funds) <= 4 else min(6, math.ceil(math.sqrt(1.6 * len(funds))))
-    wide, tall = (WIDTH_IN - 0.55) / columns, 2.05 if len(funds) > 4 else 3.2
+    wide, tall = (WIDTH_IN - 0.65) / columns, 2.05 if len(funds) > 4 else 3.2
     if len(budgets) > len(funds):
         note += f"; the {len(funds)} largest of {len(budgets)} funds"
     height = HEAD_IN + 0.95 + tall * math.ceil(len(funds) / columns)
     figure = _sheet(title, _facts(rows), note, height, simulated=rows.meta.simulated)
-    names = short_names(funds, round((wide - gutter_in) / 0.078))
+    names = short_names(funds, round((wide - gutter_in) / 0.073))
     axes = {}
     for place, fund in enumerate(funds):
         line, column = divmod(place, columns)
@@ -635,7 +641,7 @@ def _panels(
 
 def _title_panel(axes: Axes, name: str, amount: str) -> None:
     where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    axes.annotate(name, (0, 1), (0, 17), size=9.5, **where)
+    axes.annotate(name, (0, 1), (0, 17), size=9, **where)
     axes.annotate(f"budget {amount}", (0, 1), (0, 5), size=8.5, color=FAINT, **where)
     axes.tick_params(labelsize=8.5)
     axes.set_xlim(0, 1)
@@ -737,15 +743,18 @@ def short_names(names: Iterable[str], limit: int = 26) -> dict[str, str]:
     known = list(dict.fromkeys(names))
     tails = [name.rsplit("/", 1)[-1] for name in known]
     kept = [tail if tails.count(tail) == 1 else name for name, tail in zip(known, tails, strict=True)]
-    half = (limit - 1) // 2
-    # Where a cut at half would make two names one, another place may not.
-    tail = max(
-        range(1, limit - 1), key=lambda size: (len({_cut(name, limit, size) for name in kept}), -abs(size - half))
-    )
-    return {name: _cut(short, limit, tail) for name, short in zip(known, kept, strict=True)}
+    ways = [[_cut(name, limit) for name in kept]]
+    ways += [[_cut_at(name, limit, size) for name in kept] for size in range(1, limit - 1)]
+    return dict(zip(known, max(ways, key=lambda way: len(set(way))), strict=True))
 
 
-def _cut(name: str, limit: int, tail: int = 8) -> str:
+def _cut(name: str, limit: int) -> str:
+    """The name cut where most of its digits stay: they tell sizes and versions apart."""
+    ways = [_cut_at(name, limit, size) for size in range(1, limit - 1)]
+    return max(ways, key=lambda way: (sum(map(str.isdigit, way)), -abs(2 * way.find("…") - limit)))
+
+
+def _cut_at(name: str, limit: int, tail: int) -> str:
     return name if len(name) <= limit else f"{name[: limit - 1 - tail]}…{name[-tail:]}"
 
 

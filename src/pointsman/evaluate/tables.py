@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import Literal
 
 from markupsafe import Markup
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -24,11 +25,11 @@ from pointsman.evaluate.rows import AXES, Rows, Run, Setting, Value, along, base
 Group = Literal["published", "honest", "ours", "other", "reference"]
 
 GROUP_TITLES: dict[Group, str] = {
-    "published": "PORT and its published baselines",
+    "published": "Published",
     "honest": "Honest baselines",
     "ours": "Pointsman",
     "other": "Other policies",
-    "reference": "References (not online: they see every query before they choose)",
+    "reference": "References ‡",
 }
 
 
@@ -140,26 +141,42 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """The heading of a column, and a shorter one for narrow terminals."""
+
+    name: str
+    short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """A table: `columns` name the label's column and then one a cell."""
+    """A table: the first of `columns` is over the labels, then one a cell."""
 
     title: str
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
     sections: tuple[Section, ...]
     caption: str = ""
 
 
-POOLED_MARK = "†"
+POOLED_MARK, REFERENCE_MARK = "†", "‡"
+_MARKS = f"{POOLED_MARK} the same total in one fund, not ranked."
+_MARKS += f" {REFERENCE_MARK} not online: sees every query before it chooses."
 
 
 def to_rich(table: Table) -> RichTable:
     """The table for a terminal; names are shown as they are, never read as markup."""
     out = RichTable(
-        title=Text(table.title), caption=Text(table.caption) if table.caption else None, title_justify="left"
+        title=Text(table.title, style="bold"),
+        caption=Text(table.caption) if table.caption else None,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
     )
-    out.caption_justify = "left"
-    for number, name in enumerate(table.columns):
-        out.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+    longest = max((len(_label(line)) for section in table.sections for line in section.lines), default=0)
+    for number, column in enumerate(table.columns):
+        out.add_column(Text(column.short or column.name), justify="right" if number else "left", no_wrap=longest < 36)
     for section in table.sections:
         if section.title:
             out.add_row(Text(section.title, style="italic dim"))
@@ -167,7 +184,6 @@ def to_rich(table: Table) -> RichTable:
             out.add_row(
                 Text(_label(line)), *(Text(cell.full, style="bold" if cell.best else "") for cell in line.cells)
             )
-        out.add_section()
     return out
 
 
@@ -175,7 +191,7 @@ def to_markdown(table: Table) -> str:
     """The table in GitHub's Markdown, its caption below, every special character escaped."""
     width = len(table.columns) - 1
     lines = [
-        _markdown_row(_markdown_text(name) for name in table.columns),
+        _markdown_row(_markdown_text(column.name) for column in table.columns),
         _markdown_row(["---", *["---:"] * width]),
     ]
     for section in table.sections:
@@ -188,7 +204,7 @@ def to_markdown(table: Table) -> str:
 
 def to_html(table: Table) -> Markup:
     """The table as an HTML element, everything escaped; `data-value` holds what a column sorts by."""
-    head = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in table.columns)
+    head = Markup("").join(Markup('<th scope="col">{}</th>').format(column.name) for column in table.columns)
     bodies = Markup("").join(_html_section(section, len(table.columns)) for section in table.sections)
     caption = Markup("<caption>{}</caption>").format(table.caption) if table.caption else Markup("")
     return Markup('<table aria-label="{}">{}<thead><tr>{}</tr></thead>{}</table>').format(
@@ -289,23 +305,31 @@ def main_table(rows: Rows) -> Table:
     """
     base = base_setting(rows)
     policies = by_setting(rows)[base]
-    columns = ("Policy", "Performance", "Cost $", "Efficiency /$", "Throughput", "Relative %", "Decide µs", "Orders")
+    columns = (
+        Column("Policy"),
+        Column("Performance"),
+        Column("Cost $"),
+        Column("Cost efficiency", "Per $"),
+        Column("Throughput", "Served"),
+        Column("Relative %"),
+        Column("Decide µs", "µs"),
+        Column("Orders", "n"),
+    )
     found = {name: _main_cells(runs) for name, runs in policies.items()}
     return Table(
         f"{rows.meta.dataset}: {setting_words(base)}",
         columns,
         _sections(_with_best(found, (0, 2, 3, 4))),
-        _main_caption(),
+        _MAIN_CAPTION,
     )
 
 
-def _main_caption() -> str:
-    return (
-        "Performance: sum of the scores of the served queries. Efficiency: performance per dollar. Throughput: queries "
-        "served. Relative: performance against approx-optimum. Decide: median microseconds a query from estimates to "
-        "decision. Mean ± standard deviation over arrival orders; bold: best of the online policies under one budget "
-        f"a model. {POOLED_MARK} the same total in one fund, not ranked."
-    )
+_MAIN_CAPTION = (
+    "Performance: sum of the scores of the served queries. Cost efficiency: performance per dollar. Throughput: "
+    "queries served. Relative: performance against approx-optimum. Decide: median microseconds a query from estimates "
+    "to decision. Mean ± standard deviation over orders of arrival; bold: best of the online policies under one "
+    f"budget a model. {_MARKS}"
+)
 
 
 def _main_cells(runs: Sequence[Run]) -> tuple[Cell, ...]:
@@ -347,7 +371,9 @@ def _sections(found: Mapping[str, tuple[Cell, ...]]) -> tuple[Section, ...]:
 
 
 def _policy_line(name: str, cells: tuple[Cell, ...]) -> Line:
-    return Line(name, cells, POOLED_MARK if policy_named(name).pooled else "")
+    policy = policy_named(name)
+    mark = POOLED_MARK if policy.pooled else ""
+    return Line(name, cells, mark + (REFERENCE_MARK if policy.group == "reference" else ""))
 
 
 _AXIS_WORDS = {
@@ -447,7 +473,7 @@ def ratio_table(rows: Rows) -> Table:
     )
     return Table(
         "Ratios of performance",
-        ("Ratio", "Of means", "Single orders", "Orders"),
+        (Column("Ratio"), Column("Of means"), Column("Single orders"), Column("Orders")),
         (Section("", lines),),
         f"{POOLED_MARK} one of the two has the same total in one fund.",
     )
@@ -549,7 +575,15 @@ def standing_table(rows: Rows, policy: str = "paced") -> Table:
     )
     return Table(
         f"{policy} against the best other online policy",
-        ("Cell", policy, "Best other", "Its performance", "Margin %", "Orders ahead", f"Pooled above {POOLED_MARK}"),
+        (
+            Column("Cell"),
+            Column(policy),
+            Column("Best other"),
+            Column("Its performance", "Its"),
+            Column("Margin %"),
+            Column("Orders ahead", "Ahead"),
+            Column(f"Pooled above {POOLED_MARK}"),
+        ),
         tuple(section for section in sections if section.lines),
         f"On the orders that both have run. {POOLED_MARK} baselines with the same total in one fund; told, not ranked.",
     )
@@ -582,9 +616,9 @@ def axis_table(rows: Rows, axis: str) -> Table:
     cells = {name: tuple(_mean_cell(policies.get(name, ())) for policies in found.values()) for name in names}
     return Table(
         f"Performance by {axis}",
-        ("Policy", *(axis_words(axis, value) for value in found)),
+        (Column("Policy"), *(Column(axis_words(axis, value), value_text(value)) for value in found)),
         _sections(_with_best(cells, range(len(found)))),
-        f"Mean over arrival orders; bold: best of the ranked. {POOLED_MARK} the same total in one fund, not ranked.",
+        f"Mean over orders of arrival; bold: best of the online policies under one budget a model. {_MARKS}",
     )
 
 
@@ -604,9 +638,9 @@ def fund_table(rows: Rows, policies: Sequence[str] = ("port", "batchsplit-prorat
     total = _fund_line("all funds", sum(budget.values()), None, runs)
     return Table(
         "Share of every fund spent, %",
-        ("Fund", "Budget", *shown),
+        (Column("Fund"), Column("Budget"), *(Column(name) for name in shown)),
         (Section("", lines), Section("", (total,))) if lines else (),
-        "Mean over arrival orders, the largest fund first.",
+        "Mean over orders of arrival, the largest fund first.",
     )
 
 

@@ -14,6 +14,9 @@ from pointsman.decide.policies.policy import Briefing, Source, Traits, View
 from pointsman.decide.program import FundTable, amounts_of, charges
 from pointsman.records import Floats
 
+LARGEST_ERROR = 2.0  # one batch that spends three times its due, or more, says no more than that
+LARGEST_SUM = 20.0  # the integral must unwind within a few dozen batches (anti-windup)
+
 
 @dataclass(frozen=True, slots=True)
 class CheapestPooled:
@@ -104,10 +107,12 @@ def _mean_draw(funds: FundTable, briefing: Briefing) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class PacingState:
-    """The controller's memory: prices, accumulated and last error of every fund."""
+    """The controller's memory of every fund: price, what was left, time passed, summed and last error."""
 
     funds: FundTable
     price: Floats
+    remaining: Floats
+    elapsed: float
     total: Floats
     last: Floats
 
@@ -116,16 +121,17 @@ class PacingState:
 class PidPacing:
     """A PID controller on every fund's price: up when spending runs ahead of time, down when behind.
 
-    The classic of ad pacing. The error is (share spent − share of time passed); the price moves multiplicatively.
+    The classic of ad pacing. The error is what a batch spent over what it was due of the money left, less one, and at
+    most `LARGEST_ERROR`; the price moves multiplicatively.
 
     Args:
         proportional, integral, derivative: gains on the error of one batch.
         source: its estimates.
     """
 
-    proportional: float = 4.0
-    integral: float = 0.2
-    derivative: float = 1.0
+    proportional: float = 0.1
+    integral: float = 0.01
+    derivative: float = 0.02
     source: Source = "neighbours-hnsw"
 
     @property
@@ -137,21 +143,24 @@ class PidPacing:
         """The same starting prices as mirror descent."""
         start = MirrorDescent().begin(briefing)
         nothing = np.zeros(start.price.shape)
-        return PacingState(briefing.funds, start.price, nothing, nothing)
+        return PacingState(briefing.funds, start.price, start.remaining, 0.0, nothing, nothing)
 
     def scores(self, state: PacingState, view: View) -> tuple[Floats, PacingState]:
         """Quality minus the charge at today's prices."""
-        state = self._control(state, view) if view.seen else state
-        scores = view.estimates.quality - charges(state.price, state.funds, amounts_of(view.estimates, state.funds), len(view.estimates))
-        return scores, state
+        state = self._control(state, view) if view.elapsed > state.elapsed else state
+        amounts = amounts_of(view.estimates, state.funds)
+        return view.estimates.quality - charges(state.price, state.funds, amounts, len(view.estimates)), state
 
     def _control(self, state: PacingState, view: View) -> PacingState:
-        budget = np.maximum(state.funds.budget, 1e-300)
-        error = (1.0 - view.remaining / budget) - view.elapsed
-        total = state.total + error
+        due = state.remaining * (view.elapsed - state.elapsed) / max(1e-9, 1.0 - state.elapsed)
+        spent = (state.remaining - view.remaining) / np.maximum(due, 1e-300)
+        error = np.clip(spent, 0.0, 1.0 + LARGEST_ERROR) - 1.0
+        total = np.clip(state.total + error, -LARGEST_SUM, LARGEST_SUM)
         move = self.proportional * error + self.integral * total + self.derivative * (error - state.last)
-        price = np.clip(state.price * np.exp(np.clip(move, -1.0, 1.0)), 1e-300, 1e300)
-        return replace(state, price=price, total=total, last=error)
+        price = np.clip(state.price * np.exp(move), 1e-300, 1e300)
+        return replace(
+            state, price=price, remaining=view.remaining.copy(), elapsed=view.elapsed, total=total, last=error
+        )
 
     def price(self, state: PacingState) -> Floats:
         """Today's prices."""

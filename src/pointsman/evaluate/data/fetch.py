@@ -13,8 +13,9 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,13 +31,14 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers, get_session
+from huggingface_hub.utils import build_hf_headers, get_session  # type: ignore[attr-defined]
 
 from pointsman.errors import InputError
 from pointsman.evaluate.data.catalog import Downloaded, Source
 
 LISTING = "listing.json"
 BUFFER_BYTES = 2**20
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,11 @@ def download(source: Source, hub: Hub) -> list[Downloaded]:
 def _listing(repo: str, source: Source, hub: Hub) -> tuple[str, list[_Remote]]:
     """The commit and the files that are needed; from the cache where offline."""
     folder = hub.cache / "downloads" / repo.replace("/", "--")
-    listed = _cached_listing(folder, repo, source) if _is_offline(hub) else _hub_listing(folder, repo, source, hub)
+    kept = folder / f"{source.revision.replace('/', '--')}.{LISTING}"
+    if _is_offline(hub) or (kept.exists() and COMMIT.fullmatch(source.revision)):  # a commit never changes
+        listed = _cached_listing(kept, repo)
+    else:
+        listed = _hub_listing(kept, repo, source, hub)
     remotes = [_Remote(**entry) for entry in listed["files"]]
     if not remotes:
         raise InputError(
@@ -96,7 +102,7 @@ def _is_offline(hub: Hub) -> bool:
     return hub.offline or bool(constants.HF_HUB_OFFLINE)
 
 
-def _hub_listing(folder: Path, repo: str, source: Source, hub: Hub) -> dict[str, Any]:
+def _hub_listing(kept: Path, repo: str, source: Source, hub: Hub) -> dict[str, Any]:
     with _clear_errors(repo, hub):
         info = HfApi(endpoint=hub.endpoint).dataset_info(repo, revision=source.revision, files_metadata=True)
     files = [
@@ -105,14 +111,13 @@ def _hub_listing(folder: Path, repo: str, source: Source, hub: Hub) -> dict[str,
         if any(fnmatch.fnmatch(file.rfilename, pattern) for pattern in source.files)
     ]
     listed = {"commit": str(info.sha), "files": [asdict(file) for file in files]}
-    _write_aside(folder / f"{_plain(source.revision)}.{LISTING}", json.dumps(listed))
+    _write_aside(kept, json.dumps(listed))
     return listed
 
 
-def _cached_listing(folder: Path, repo: str, source: Source) -> dict[str, Any]:
-    path = folder / f"{_plain(source.revision)}.{LISTING}"
+def _cached_listing(kept: Path, repo: str) -> dict[str, Any]:
     try:
-        listed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        listed: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
             "is not in the cache, and the network may not be used", place=repo, remedy="run once without --offline"
@@ -120,12 +125,13 @@ def _cached_listing(folder: Path, repo: str, source: Source) -> dict[str, Any]:
     return listed
 
 
-def _plain(revision: str) -> str:
-    return revision.replace("/", "--")
-
-
 def _write_aside(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror})", place=str(path.parent), remedy="give another folder with --cache"
+        ) from error
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)
@@ -190,7 +196,7 @@ def _verify(part: Path, remote: _Remote, pinned: str | None, repo: str) -> None:
         )
 
 
-def _digest(path: Path, digest: Any) -> str:  # noqa: ANN401 - hashlib's objects have no public type
+def _digest(path: Path, digest: Any) -> str:
     with path.open("rb") as file:
         while chunk := file.read(BUFFER_BYTES):
             digest.update(chunk)
@@ -221,16 +227,22 @@ def _clear_errors(repo: str, hub: Hub) -> Iterator[None]:
             place=_page(repo),
             remedy="try again later; what is loaded so far is kept and continued",
         ) from error
-    except (OfflineModeIsEnabled, *_transport_errors()) as error:
+    except _network_errors() as error:
         raise InputError(
             "no network, or the hub is unreachable",
             place=hub.endpoint or constants.ENDPOINT,
             remedy="check the connection, HF_ENDPOINT and proxy settings and run again: it continues where it "
             "stopped; with --offline only the cache is used",
         ) from error
+    except OSError as error:
+        raise InputError(
+            "came incomplete, or cannot be stored",
+            place=repo,
+            remedy=f"check free space and rights in {hub.cache} and run again: it continues where it stopped",
+        ) from error
 
 
-def _transport_errors() -> Sequence[type[Exception]]:
+def _network_errors() -> tuple[type[Exception], ...]:
     """What the hub library's HTTP client raises: its releases use different clients (httpx, httpx2)."""
     client = sys.modules[type(get_session()).__module__.partition(".")[0]]
-    return (client.HTTPError, OSError)
+    return (OfflineModeIsEnabled, client.HTTPError)

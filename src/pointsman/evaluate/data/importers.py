@@ -219,8 +219,8 @@ def _codes(values: pa.DictionaryArray) -> Ints:
 
 def _blank(values: pa.DictionaryArray) -> Mask:
     empty = pc.equal(pc.utf8_trim_whitespace(values.dictionary), "").to_numpy(zero_copy_only=False)
-    codes = _codes(values)
-    return np.append(empty, True)[codes]  # a null has code -1: the appended one
+    blank: Mask = np.append(empty, True)[_codes(values)]  # a null has code -1: the appended one
+    return blank
 
 
 def _conflicting(cells: _Cells, name: str, good: Mask) -> Mask:
@@ -228,7 +228,8 @@ def _conflicting(cells: _Cells, name: str, good: Mask) -> Mask:
     rows = np.flatnonzero(good)[::-1]
     first = np.full(len(cells.texts["prompt_id"].dictionary) + 1, -1)
     first[ids[rows]] = rows  # the last assignment wins: the first good row of each query
-    return good & (values != values[first[ids]])
+    conflict: Mask = good & (values != values[first[ids]])
+    return conflict
 
 
 def _repeated(cells: _Cells, good: Mask) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -30,16 +31,24 @@ def fit(history: Outcomes, seed: int = 0) -> TextModel:
     return fit_text_model(history, as_prompts(history), seed=seed)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_terms() -> Iterator[None]:
+    """The model with 200 terms in place of 3,072: the same code in a hundredth of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_model, "MAX_TERMS", 200)
+        yield
+
+
 @pytest.fixture(scope="module")
 def workload() -> Outcomes:
-    """1,200 simulated queries."""
-    return simulate(1200, seed=3)
+    """2,500 simulated queries."""
+    return simulate(2500, seed=3)
 
 
 @pytest.fixture(scope="module")
 def fitted(workload: Outcomes) -> TextModel:
-    """The model of the first 900."""
-    return fit(workload.take(np.arange(900)))
+    """The model of the first 1,500."""
+    return fit(workload.take(np.arange(1500)))
 
 
 # --- by hand, and against others -------------------------------------------------------------------------------
@@ -70,9 +79,9 @@ def test_ridge_is_the_ridge_of_the_known_cells(missing: float) -> None:
 
 def test_spread_is_residual_times_root_leverage(fitted: TextModel, workload: Outcomes) -> None:
     """Spread is the held-out residual times sqrt(x' (X'X + penalty)^-1 x), worked out densely here."""
-    rows = fitted.features.rows(as_prompts(workload.take(np.arange(900, 920)))).toarray()
+    rows = fitted.features.rows(as_prompts(workload.take(np.arange(1500, 1520)))).toarray()
     leverage = np.einsum("qp,pr,qr->q", rows, fitted.inverse.astype(float), rows)
-    spread = fitted.estimate(as_prompts(workload.take(np.arange(900, 920)))).spread
+    spread = fitted.estimate(as_prompts(workload.take(np.arange(1500, 1520)))).spread
     assert spread == pytest.approx(np.sqrt(leverage)[:, None] * fitted.residual, rel=1e-3)
 
 
@@ -90,25 +99,26 @@ def test_inverse_is_the_inverse() -> None:
 
 def test_learns_from_text(fitted: TextModel, workload: Outcomes) -> None:
     """On queries it hasn't seen, a right answer is ranked above a wrong one for every model, better than chance."""
-    test = workload.take(np.arange(900, 1200))
+    test = workload.take(np.arange(1500, 2500))
     quality = fitted.estimate(as_prompts(test)).quality
     found = [roc_auc_score(test.score[:, m] > 0.5, quality[:, m]) for m in range(len(test.models))]
-    assert min(found) > 0.58
-    assert np.mean(found) > 0.65
+    assert min(found) > 0.6
+    assert np.mean(found) > 0.64
 
 
 def test_cost_and_tokens_follow_known_lengths(workload: Outcomes) -> None:
     """Where cost is a rate times input tokens and every answer has 30, both are recovered to a hundredth."""
-    cost = workload.input_tokens[:, None] * np.array([1e-6] * 12)
-    history = replace(workload, cost_usd=cost, output_tokens=np.full_like(cost, 30.0))
+    past = workload.take(np.arange(600))
+    cost = past.input_tokens[:, None] * np.array([1e-6] * 12)
+    history = replace(past, cost_usd=cost, output_tokens=np.full_like(cost, 30.0))
     found = fit(history).estimate(as_prompts(history))
     assert found.cost_usd == pytest.approx(cost, rel=0.01, abs=1e-6)
-    assert found.tokens == pytest.approx(workload.input_tokens[:, None] + np.full_like(cost, 30.0), rel=0.01)
+    assert found.tokens == pytest.approx(past.input_tokens[:, None] + np.full_like(cost, 30.0), rel=0.01)
 
 
 def test_held_out_residual_is_about_the_error_on_new_rows(fitted: TextModel, workload: Outcomes) -> None:
     """The residual behind the spread is what the root mean square error on new queries turns out to be."""
-    test = workload.take(np.arange(900, 1200))
+    test = workload.take(np.arange(1500, 2500))
     error = np.sqrt(((test.score - fitted.estimate(as_prompts(test)).quality) ** 2).mean(axis=0))
     assert fitted.residual == pytest.approx(error, rel=0.15)
 
@@ -118,11 +128,12 @@ def test_held_out_residual_is_about_the_error_on_new_rows(fitted: TextModel, wor
 
 def test_missing_is_not_zero(workload: Outcomes) -> None:
     """A model that is always right where it was asked is expected to be right, though half its cells are missing."""
-    asked = np.random.default_rng(0).random(len(workload)) < 0.5
-    score, cost = workload.score.copy(), workload.cost_usd.copy()
+    past = workload.take(np.arange(600))
+    asked = np.random.default_rng(0).random(len(past)) < 0.5
+    score, cost = past.score.copy(), past.cost_usd.copy()
     score[:, 0] = np.where(asked, 1.0, np.nan)
     cost[:, 0] = np.where(asked, 2e-5, np.nan)
-    found = fit(replace(workload, score=score, cost_usd=cost)).estimate(as_prompts(workload))
+    found = fit(replace(past, score=score, cost_usd=cost)).estimate(as_prompts(past))
     assert found.quality[:, 0].min() > 0.98
     assert found.cost_usd[:, 0] == pytest.approx(2e-5, rel=0.02)
 
@@ -153,6 +164,18 @@ def test_unrecorded_answers(workload: Outcomes) -> None:
     assert fit(replace(history, output_tokens=nothing)).estimate(as_prompts(history)).tokens == pytest.approx(
         np.repeat(history.input_tokens[:, None], 12, axis=1)
     )
+
+
+def test_one_known_cell_is_enough(workload: Outcomes) -> None:
+    """Twelve rows of which a model has one: its score there is what's expected, near enough, of everything."""
+    history = workload.take(np.arange(12)).only(np.array([0, 1]))
+    score = history.score.copy()
+    score[:, 0] = np.nan
+    for row in range(12):
+        score[:, 0], score[row, 0] = np.nan, 1.0
+        found = fit(replace(history, score=score)).estimate(as_prompts(history))
+        assert found.quality[:, 0].min() > 0.9
+        assert np.isfinite(found.spread).all()
 
 
 # --- ranges and the rest --------------------------------------------------------------------------------------------

@@ -468,8 +468,7 @@ def complete(outcomes: Outcomes, min_coverage: float = 0.97) -> tuple[Outcomes, 
     Raises:
         InputError: `min_coverage` is out of range, or nothing is left.
     """
-    if not 0.0 < min_coverage <= 1.0:
-        raise InputError(f"{min_coverage!r} is not in (0, 1]", place="--min-coverage", remedy="give for example 0.97")
+    check_coverage(min_coverage)
     recorded = ~(np.isnan(outcomes.score) | np.isnan(outcomes.cost_usd))
     share = recorded.mean(axis=0) if len(outcomes) else np.zeros(len(outcomes.models))
     keep = share >= min_coverage - 1e-12  # a share is a ratio of integers: do not lose a model to rounding
@@ -489,6 +488,12 @@ def complete(outcomes: Outcomes, min_coverage: float = 0.97) -> tuple[Outcomes, 
         min_coverage,
     )
     return outcomes.only(np.flatnonzero(keep)).take(np.flatnonzero(rows)), left_out
+
+
+def check_coverage(min_coverage: float) -> None:
+    """Refuses a share that is not in (0, 1]."""
+    if not 0.0 < min_coverage <= 1.0:
+        raise InputError(f"{min_coverage!r} is not in (0, 1]", place="--min-coverage", remedy="give for example 0.97")
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -557,6 +562,23 @@ def dense_table(
         "cost_usd": _nullable(cost_usd[query, model]),
     }
     return pa.table(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is in a long table; `missing_cells` of queries x models lack a score or a cost."""
+
+    outcomes: int
+    queries: int
+    models: int
+    missing_cells: int
+
+
+def size_of(table: pa.Table) -> Size:
+    """The size of a long table, each of whose rows is one cell."""
+    queries, models = (len(table.column(name).unique()) for name in ("prompt_id", "model"))
+    whole = pc.and_(table.column("score").is_valid(), table.column("cost_usd").is_valid())
+    return Size(table.num_rows, queries, models, queries * models - int(pc.sum(whole).as_py() or 0))
 
 
 def _dictionary(codes: Ints, values: Sequence[str]) -> pa.Array:
@@ -669,6 +691,7 @@ class OutcomeLog:
 
         Raises:
             InputError: a row that `read` would refuse; nothing is written then.
+            OSError: the disk is full or the folder not writable; nothing is left behind then either.
         """
         listed = list(rows)
         if not listed:

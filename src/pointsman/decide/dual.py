@@ -240,9 +240,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """Where a descent ended, after how many passes, and whether its gap is within the tolerance."""
+    """Where a descent ended, how cold, after how many passes, and whether its gap is within the tolerance."""
 
     point: Point
+    temperature: float
     passes: int
     converged: bool
 
@@ -291,7 +292,7 @@ def descend(
         passes += taken
         converged = point.gap <= tolerance * point.bound
         if converged or passes >= most or temperature < coldest:
-            return Descent(point, passes, converged)
+            return Descent(point, temperature, passes, converged)
         settled.append(point.scaled)
         temperature *= _COOLING
         point = look(read, layout, _ahead(settled), temperature)

@@ -2,15 +2,17 @@
 
 Takes a way to begin the chunks again (each a small `Program` with the same funds), gives `Prices` with the same
 certificate as `dual.solve`. A first pass counts the queries and keeps an even sample, prices are solved on that, and
-every further pass is one Newton step over all of them: about a dozen passes. Held at a time: one chunk, the sample
-(`sample_rows` × models × 8 bytes for quality and for each unit in use, twice that while it is drawn), and one matrix
-of (units in use × models)². It keeps no assignment: send each query to its best model at the prices.
+every further pass is one Newton step over all of them: about a dozen passes in all. Held at a time: one chunk, the
+sample (at most twice `sample_rows`, and twice again while it is joined, each row models × 8 bytes for quality and for
+each unit in use), and a few matrices of (units in use × models)². A million queries or a thousand make no difference.
+It keeps no assignment: send each query to its best model at the prices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -70,7 +72,8 @@ def solve_stream(
     """
     check_request(funds, start, tolerance)
     layout = layout_of(funds)
-    census = _take_census(chunks, layout, sample_rows)
+    pour = partial(_rows, chunks, funds, layout)
+    census = _take_census(pour(), sample_rows)
     warm = np.zeros(len(layout.open_))
     if start is not None:
         warm = start[layout.open_] * funds.budget[layout.open_]
@@ -78,7 +81,7 @@ def solve_stream(
         warm = solve_rows(census.sample, layout, warm, tolerance, most_passes).point.scaled
 
     def read(rates: Floats, temperature: float) -> Reading:
-        return _read_chunks(chunks, layout, census.rows, rates, temperature)
+        return _read_all(pour(), rates, temperature, census.rows)
 
     end = descend_from(
         read, layout, warm, best=census.best, weight=census.weight, tolerance=tolerance, most=most_passes
@@ -86,13 +89,26 @@ def solve_stream(
     return prices_of(funds, layout, end)
 
 
-def _read_chunks(chunks: Chunks, layout: Layout, expected: int, rates: Floats, temperature: float) -> Reading:
+def _rows(chunks: Chunks, funds: FundTable, layout: Layout) -> Iterator[Rows]:
+    """One pass: every chunk laid out for reading."""
+    for number, chunk in enumerate(chunks()):
+        same = chunk.funds.names == funds.names and np.array_equal(chunk.funds.budget, funds.budget)
+        if not same or not np.array_equal(chunk.funds.draws, funds.draws):
+            raise InputError(
+                "the chunk has other funds",
+                place=f"chunk {number}",
+                remedy="build every chunk with the funds given to `solve_stream`",
+            )
+        yield rows_of(chunk, layout)
+
+
+def _read_all(parts: Iterator[Rows], rates: Floats, temperature: float, expected: int) -> Reading:
     total: Reading | None = None
     count = 0
-    for chunk in chunks():
-        reading = read_rows(rows_of(chunk, layout), rates, temperature)
+    for rows in parts:
+        reading = read_rows(rows, rates, temperature)
         total = reading if total is None else total + reading
-        count += len(chunk)
+        count += len(rows.quality)
     if total is None or count != expected:
         raise InputError(
             f"a pass over the chunks gave {count} queries, the first gave {expected}",
@@ -102,18 +118,17 @@ def _read_chunks(chunks: Chunks, layout: Layout, expected: int, rates: Floats, t
     return total
 
 
-def _take_census(chunks: Chunks, layout: Layout, sample_rows: int) -> _Census:
-    """Count, weigh and sample: row n is kept while the fraction of n·φ is below a share that halves when they pile up."""
+def _take_census(parts: Iterator[Rows], sample_rows: int) -> _Census:
+    """Count, weigh and sample: row n stays while the fraction of n·φ is below a share; it halves when they pile up."""
     kept: list[tuple[Floats, Rows]] = []
     count, weight, best, share = 0, 0.0, 0.0, 1.0
-    for chunk in chunks():
-        rows = rows_of(chunk, layout)
-        lot = (np.arange(count, count + len(chunk)) * _GOLDEN) % 1.0
+    for rows in parts:
+        lot = np.arange(count, count + len(rows.quality), dtype=np.float64) * _GOLDEN % 1.0
         kept.append(_below(share, lot, rows))
-        while share * (count + len(chunk)) > 2 * sample_rows:
+        count += len(lot)
+        while share * count > 2 * sample_rows:
             share /= 2
             kept = [_below(share, *part) for part in kept]
-        count += len(chunk)
         weight += float(rows.weights.sum())
         best += float(rows.weights @ np.maximum(0.0, rows.quality.max(axis=1)))
     if not count:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Embedder(Protocol):
         ...
 
 
-def check_texts(texts: Sequence[str]) -> None:
+def check_texts(texts: Sequence[object]) -> None:
     """Refuse one bare string (it would be read letter by letter) and whatever is not a string.
 
     Raises:
@@ -60,9 +61,7 @@ def check_texts(texts: Sequence[str]) -> None:
             raise InputError(f"a {kind}, not a string", place=f"text {row}", remedy="pass a list of strings")
 
 
-def embed_visible(
-    texts: Sequence[str], dimension: int, encode: Callable[[list[str]], NDArray[np.floating]]
-) -> Vectors:
+def embed_visible(texts: Sequence[str], dimension: int, encode: Callable[[list[str]], NDArray[np.floating]]) -> Vectors:
     """Unit rows of `encode` for the texts that show anything, zero rows for the others.
 
     Args:
@@ -77,15 +76,20 @@ def embed_visible(
     rows = [row for row, text in enumerate(texts) if text and not text.isspace()]
     out = np.zeros((len(texts), dimension), dtype=np.float32)
     if rows:
-        out[rows] = unit_rows(_checked(encode([texts[row] for row in rows]), (len(rows), dimension)))
+        found = encode([texts[row] for row in rows])
+        out[rows] = unit_rows(found, _checked_lengths(found, (len(rows), dimension)))
     return out
 
 
-def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
-    """The same rows at length one, float32 [Q, D]; a zero row stays zero."""
-    norm = np.sqrt(np.einsum("qd,qd->q", vectors, vectors, dtype=np.float64))
-    scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
-    return (vectors * scale[:, None]).astype(np.float32)
+def lengths(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Euclidean length of every row, [Q]; not finite where a number in the row is not."""
+    return np.asarray(np.sqrt(np.einsum("qd,qd->q", vectors, vectors, dtype=np.float64)))
+
+
+def unit_rows(vectors: NDArray[np.floating], length: NDArray[np.float64]) -> Vectors:
+    """The same rows at length one, float32 [Q, D], given their `lengths`; a zero row stays zero."""
+    scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
+    return np.asarray(vectors * scale[:, None], dtype=np.float32)
 
 
 def ends(text: str, characters: int) -> str:
@@ -118,13 +122,20 @@ def at_least(place: str, option: str, value: int, least: int) -> None:
         raise InputError(f"{option} is {value}", place=place, remedy=f"give {least} or more")
 
 
-def missing_extra(package: str, extra: str) -> InputError:
-    """The error for an extra that is not installed."""
-    return InputError(
-        f"the package {package!r} is not installed",
-        place=f"embedder {extra!r}",
-        remedy=f"pip install pointsman[{extra}]",
-    )
+def extra_module(module: str, extra: str) -> Any:
+    """The module of an optional extra.
+
+    Raises:
+        InputError: it is not installed; with the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise InputError(
+            f"the package of {module!r} is not installed",
+            place=f"embedder {extra!r}",
+            remedy=f"pip install pointsman[{extra}]",
+        ) from None
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -137,16 +148,17 @@ def fingerprint(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _checked(vectors: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.floating]:
-    """The model's answer, refused if its shape is not `shape` or a number is not finite."""
+def _checked_lengths(vectors: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Lengths of the model's vectors, refused if their shape is not `shape` or a number is not finite."""
     if vectors.shape != shape:
         raise InputError(
             f"the model gave an array of shape {vectors.shape}, expected {shape} (texts, dimension)",
             place="embedder",
             remedy="check that the model gives one vector a text",
         )
-    if not np.isfinite(vectors).all():
+    length = lengths(vectors)
+    if not np.isfinite(length).all():
         raise InputError(
             "the model gave a vector with NaN or infinity", place="embedder", remedy="check the model's files"
         )
-    return vectors
+    return length

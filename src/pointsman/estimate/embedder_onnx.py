@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from pointsman.errors import InputError
-from pointsman.estimate.embedder import at_least, embed_visible, fingerprint, missing_extra, well_formed
+from pointsman.estimate.embedder import at_least, embed_visible, extra_module, fingerprint, well_formed
 from pointsman.records import Ints, Vectors
 
 POOLINGS = ("mean", "cls")
@@ -52,7 +52,8 @@ class OnnxEmbedder:
             raise InputError(
                 f"pooling is {pooling!r}", place=f"embedder 'onnx:{folder}'", remedy=f"use {' or '.join(POOLINGS)}"
             )
-        for option, value, least in (("cap_tokens", cap_tokens, 2), ("batch_tokens", batch_tokens, 1), ("threads", threads, 0)):
+        limits = (("cap_tokens", cap_tokens, 2), ("batch_tokens", batch_tokens, 1), ("threads", threads, 0))
+        for option, value, least in limits:
             at_least(f"embedder 'onnx:{folder}'", option, value, least)
         model, tokenizer = (_file(folder, name) for name in (MODEL_FILE, TOKENIZER_FILE))
         self._tokenizer = _read_tokenizer(tokenizer, cap_tokens)
@@ -70,11 +71,9 @@ class OnnxEmbedder:
     def _pooled(self, texts: list[str]) -> NDArray[np.floating]:
         self._open_here()
         tokens = [self._tokenizer.encode(well_formed(text)).ids for text in texts]
-        groups = [(rows, self._forward([tokens[row] for row in rows])) for rows in by_length(tokens, self._batch_tokens)]
-        out = np.empty((len(texts), groups[0][1].shape[1]), dtype=np.float32)
-        for rows, vectors in groups:
-            out[rows] = vectors
-        return out
+        groups = list(by_length(tokens, self._batch_tokens))
+        found = np.vstack([self._forward([tokens[row] for row in rows]) for rows in groups])
+        return found[np.argsort(np.concatenate(groups))]
 
     def _forward(self, tokens: list[list[int]]) -> NDArray[np.floating]:
         ids, mask = padded(tokens)
@@ -136,7 +135,7 @@ def _file(folder: str, name: str) -> Path:
     return path
 
 
-def _read_tokenizer(path: Path, cap_tokens: int) -> Any:  # noqa: ANN401 - the package has no types
+def _read_tokenizer(path: Path, cap_tokens: int) -> Any:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the package raises bare Exception
@@ -148,11 +147,8 @@ def _read_tokenizer(path: Path, cap_tokens: int) -> Any:  # noqa: ANN401 - the p
     return tokenizer
 
 
-def _session(path: Path, threads: int) -> Any:  # noqa: ANN401 - an extra
-    try:
-        import onnxruntime  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise missing_extra("onnxruntime", "onnx") from None
+def _session(path: Path, threads: int) -> Any:
+    onnxruntime = extra_module("onnxruntime", "onnx")
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
@@ -166,7 +162,7 @@ def _session(path: Path, threads: int) -> Any:  # noqa: ANN401 - an extra
         ) from error
 
 
-def _input_names(session: Any, path: Path) -> tuple[str, ...]:  # noqa: ANN401 - an extra
+def _input_names(session: Any, path: Path) -> tuple[str, ...]:
     names = tuple(found.name for found in session.get_inputs())
     strange = set(names) - {"input_ids", "attention_mask", "token_type_ids"}
     if strange or "input_ids" not in names:
@@ -178,7 +174,7 @@ def _input_names(session: Any, path: Path) -> tuple[str, ...]:  # noqa: ANN401 -
     return names
 
 
-def _output_name(session: Any, path: Path) -> str:  # noqa: ANN401 - an extra
+def _output_name(session: Any, path: Path) -> str:
     outputs = session.get_outputs()
     for axes in (3, 2):
         for found in outputs:

@@ -70,7 +70,8 @@ class OpenAIEmbedder:
         self._model, self._asked, self._found = model, dimension, dimension
         self._batch, self._cap = batch, cap_characters
         self._key_env, self._pause = key_env, pause
-        self._process, self._client = -1, None
+        self._process = -1
+        self._client: httpx.Client | None = None
         self.name = f"openai/{self._url}/{model}/dimension={dimension or 'own'}/cap={cap_characters}"
 
     @property
@@ -191,7 +192,7 @@ def _wait_seconds(response: httpx.Response | None, attempt: int) -> float:
     return min(wait, LONGEST_WAIT_SECONDS)
 
 
-def _read(answer: Any, count: int) -> NDArray[np.floating]:  # noqa: ANN401 - what came over the wire
+def _read(answer: Any, count: int) -> NDArray[np.floating]:
     """float32 [count, D] from an answer's `data`, in the order of its `index`.
 
     Raises:

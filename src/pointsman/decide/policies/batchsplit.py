@@ -17,7 +17,9 @@ from pointsman.decide.policies.policy import Briefing, Source, Traits, View, one
 from pointsman.decide.program import Amounts, FundTable, amounts_of
 from pointsman.records import Floats, Ints
 
-RELATIVE_GAP = 1e-3  # HiGHS may stop this close to the best assignment of a batch; proving the last bit takes minutes
+# HiGHS may stop this close to the best assignment: proving the last bits takes minutes a batch, and on the batches
+# where it was tried the assignments it found this way were within 0.4 % of those at a gap of 0.001.
+RELATIVE_GAP = 1e-2
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +135,7 @@ def convert(
         rows_read=len(raw.rows) + len(raw.broken),
         rejected=dict(Counter(bad.reason for bad in rejected).most_common()),
         examples=rejected[:5],
-        **_counts(table),
+        **asdict(outcomes.size_of(table)),
     )
     return table, report
 
@@ -144,14 +144,6 @@ def _refusal(place: str, bad: Rejected) -> InputError:
     column = f", column `{bad.column}`" if bad.column else ""
     remedy = "correct it, or leave such rows out with --skip-bad"
     return InputError(bad.reason, place=f"{place}, row {bad.row}{column}", remedy=remedy)
-
-
-def _counts(table: pa.Table) -> dict[str, int]:
-    queries = pc.count_distinct(table.column("prompt_id")).as_py()
-    models = pc.count_distinct(table.column("model")).as_py()
-    whole = pc.and_(table.column("score").is_valid(), table.column("cost_usd").is_valid())
-    missing = queries * models - int(pc.sum(whole).as_py() or 0)
-    return {"outcomes": table.num_rows, "queries": queries, "models": models, "missing_cells": missing}
 
 
 # --- cells: every query and model of the table, whatever its shape --------------------------------------------------

@@ -47,7 +47,7 @@ def test_ten_lines() -> None:
 
 def test_never_holds_more_than_a_fund_has() -> None:
     """However many queries come, the expected cost of what was promised stays within the fund."""
-    router = fitted(pool(0.01))
+    router = fitted(pool(0.0002))
     decisions = [d for start in range(0, 300, 50) for d in router.route(LATER.texts[start : start + 50])]
     held = sum(d.chosen.cost_usd for d in decisions if d.chosen)
     assert held <= router.snapshot.funds.budget[0]
@@ -78,8 +78,8 @@ def test_settling_replaces_the_hold() -> None:
 
 def test_scarcity_serve_cheapest_serves_more() -> None:
     """With `serve-cheapest` a query that no model is worth still gets the cheapest payable one."""
-    declining = Router.fit(HISTORY, [pool(0.05)], volume=300)
-    serving = Router.fit(HISTORY, [pool(0.05)], volume=300, scarcity="serve-cheapest")
+    declining = Router.fit(HISTORY, [pool(0.0002)], volume=300)
+    serving = Router.fit(HISTORY, [pool(0.0002)], volume=300, scarcity="serve-cheapest")
     texts = LATER.texts[:40]
     assert sum(d.model is None for d in serving.route(texts)) < sum(d.model is None for d in declining.route(texts))
 

@@ -125,7 +125,7 @@ def leaderboard(model: int) -> dict[str, bytes]:
     ]
     musr = [{"doc_id": 0, "doc": {"narrative": "N", "question": "Q", "choices": "[]"}, "resps": [], "acc_norm": True}]
     stamp = "2024-06-16T19-10-04.926831"
-    files = {
+    files: dict[str, list[dict[str, Any]]] = {
         f"{name}/samples_leaderboard_mmlu_pro_{stamp}.json": mmlu,
         f"{name}/samples_leaderboard_mmlu_pro_2024-06-01T00-00-00.000000.json": [{"an": "older run"}],
         f"{name}/samples_leaderboard_math_algebra_hard_{stamp}.jsonl": maths,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pytest
 
 from pointsman.errors import InputError
@@ -24,7 +25,6 @@ from pointsman.evaluate.data.rates import (
 from pointsman.evaluate.data.sources import CONVERTERS
 from pointsman.outcomes import About, prompt_id_of, read, write_table
 from pointsman.records import Outcomes
-
 from published import (
     LEADERBOARD_MODELS,
     NAN,
@@ -63,7 +63,7 @@ def only(files: Mapping[str, bytes], *endings: str) -> dict[str, bytes]:
 
 
 def test_routerbench(tmp_path: Path) -> None:
-    """Scores and costs as published; turns joined; a repeated id made distinct; a score above 1 left out and counted."""
+    """Scores and costs as published; turns joined; a repeated id made distinct; a score above 1 left out."""
     files = laid_out(only(routerbench(), ".pkl"), tmp_path)
     found, notes = converted(catalog.ROUTERBENCH, files, tmp_path)
     assert found.models == ROUTERBENCH_MODELS
@@ -193,7 +193,7 @@ def test_a_rate_by_size(model: str, size: float | None, rate: float | None) -> N
 
 
 def test_llmrouterbench(tmp_path: Path) -> None:
-    """The newest file counts, the larger split before the smaller; no score, a cost of zero or a score of 40: left out."""
+    """The newest file counts, the larger split before the smaller; no score, no cost, a score of 40: left out."""
     found, notes = converted(catalog.LLMROUTERBENCH, laid_out(llmrouterbench(), tmp_path), tmp_path)
     assert found.models == ("gemini-2.5-pro", "gpt-5")
     order = [found.prompt_ids.index(f"mmlupro:{prompt_id_of(f'Question: q{n}')}") for n in (1, 2)]
@@ -308,11 +308,8 @@ def test_json_lines_of_another_shape_are_text(tmp_path: Path) -> None:
 
 def test_a_pickle_with_mixed_columns_is_refused(tmp_path: Path) -> None:
     """A score column that holds texts and numbers is named."""
-    from pointsman.evaluate.data.sources import routerbench as module  # noqa: PLC0415
-
-    with pytest.MonkeyPatch.context() as patch:
-        mixed = np.array(["x", 1.0], object)
-        patch.setattr(module, "read_pickled_table", lambda _: {"sample_id": mixed})
-        with pytest.raises(InputError, match="mixes text and numbers"):
-            module.convert([Downloaded("r", "p", tmp_path)])
-    assert isinstance(pa.array(["x"]), pa.Array)
+    frame = pd.DataFrame({"sample_id": ["a", "b"], "m": ["x", 1.0]}, dtype=object)
+    frame.columns = pd.Index(frame.columns, dtype=object)
+    files = laid_out({"routerbench_0shot.pkl": pickle.dumps(frame)}, tmp_path)
+    with pytest.raises(InputError, match="column `m` mixes text and numbers"):
+        converted(catalog.ROUTERBENCH, files, tmp_path)

@@ -251,6 +251,19 @@ def test_a_pooled_fund_has_its_own_picture_only_when_nothing_else_is_priced() ->
     assert (len(both.figure.axes), len(alone.figure.axes)) == (3, 1)
 
 
+def test_a_short_spike_of_a_price_doesnt_flatten_the_rest() -> None:
+    """One moment at 1,000 among prices of 1 ends the axis at 2, and the picture says that spikes are cut off."""
+    rows = make_rows(make_meta(2), policies=("paced",), points=21, orders=1)
+    (trace,) = rows.traces.values()
+    spiky = {fund: (1.0,) * 10 + (1000.0,) + (1.0,) * 10 for fund in trace.price}
+    picture = plot_prices(replace(rows, traces={trace.key: replace(trace, price=spiky)}))
+    assert picture is not None
+    assert all(axes.get_ylim() == (0, 2) for axes in picture.figure.axes)
+    assert any("spikes cut off" in text for text in texts_of(picture))
+    free = {fund: (0.0,) * 21 for fund in trace.price}
+    assert plot_prices(replace(rows, traces={trace.key: replace(trace, price=free)})) is not None
+
+
 def test_of_very_many_funds_the_largest_are_drawn_and_the_picture_says_so() -> None:
     """A hundred panels help nobody; leaving some out silently would help less."""
     picture = plot_spend(make_rows(make_meta(40), policies=("port", "paced"), points=3, orders=1))

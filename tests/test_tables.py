@@ -187,6 +187,7 @@ def test_a_sweeps_table_has_a_column_a_value_and_a_dash_where_nothing_ran() -> N
         (deviation(29.2, 2983), "29"),
         (deviation(0.25, 2983), "0.2"),
         (deviation(1.25, 12), "1.2"),
+        (deviation(0.0, 576), "0"),
         (money(0.7659), "$0.766"),
         (money(0.00012345), "$0.000123"),
         (money(12.34), "$12.3"),

@@ -80,11 +80,20 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Queries laid out for the kernel: −∞ where a pair is closed, one table for each unit in use but requests."""
+    """Queries laid out for the kernel: −∞ where a pair is closed, one table for each unit in use but requests.
+
+    Always contiguous and read-only, so that the kernel is compiled for one kind of array and not for each it meets.
+    """
 
     quality: Floats
     tables: Floats
     weights: Floats
+
+    def __post_init__(self) -> None:
+        for name in ("quality", "tables", "weights"):
+            view = np.ascontiguousarray(getattr(self, name), dtype=np.float64).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +145,8 @@ def rows_of(program: Program, layout: Layout) -> Rows:
     quality = program.quality if open_ is None else np.where(open_, program.quality, -np.inf)
     tables = [table for unit in layout.units if (table := program.amounts.of(int(unit))) is not None]
     if len(tables) == 1:
-        stacked = np.ascontiguousarray(tables[0], dtype=np.float64)[None]
-    else:
-        stacked = np.stack(tables) if tables else np.empty((0, *quality.shape))
-    return Rows(np.ascontiguousarray(quality, dtype=np.float64), stacked, np.asarray(program.weights, dtype=np.float64))
+        return Rows(quality, tables[0][None], program.weights)
+    return Rows(quality, np.stack(tables) if tables else np.empty((0, *quality.shape)), program.weights)
 
 
 def read_rows(rows: Rows, rates: Floats, temperature: float) -> Reading:

@@ -68,6 +68,7 @@ _STYLE: Any = {
     "xtick.color": FAINT,
     "ytick.color": FAINT,
     "xtick.major.size": 0,
+    "xtick.major.pad": 6,
     "ytick.major.size": 0,
     "xtick.minor.size": 0,
     "figure.facecolor": PAPER,
@@ -577,18 +578,27 @@ def plot_prices(rows: Rows) -> Picture | None:
     if not budgets:
         return None
     title = "What a unit of every fund is worth over time"
-    note = "price in quality per unit of the fund, first order of arrivals; each panel on its own scale"
+    note = "price in quality per unit of the fund, first order of arrivals; each panel on its own scale, short spikes cut off"
     panels = _panels(rows, title, budgets, note, gutter_in=0.45)
     _key(panels.figure, _policy_handles(shown), HEAD_IN)
     for fund, axes in panels.axes.items():
         for name, (_, trace) in shown.items():
             _panel_line(axes, name, trace.at, trace.price.get(fund))
-        axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1e-9))
+        axes.set_ylim(0, _calm_top([trace.price.get(fund, ()) for _, trace in shown.values()]))
         axes.yaxis.set_major_locator(MaxNLocator(3))
         axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     panels.hide_inner_labels(shared_y=False)
     alt = f"One panel for each of {len(panels.axes)} funds with its price over the queries seen, by {', '.join(shown)}"
     return Picture("prices", title, alt, panels.figure)
+
+
+def _calm_top(series: Iterable[Sequence[float]]) -> float:
+    """Where to end an axis of prices: at the highest, or at twice of what no line exceeds for nine tenths of the time."""
+    known = [np.array(prices)[~np.isnan(prices)] for prices in series]
+    known = [prices for prices in known if len(prices)]
+    highest = max((float(prices.max()) for prices in known), default=0.0)
+    usual = max((float(np.quantile(prices, 0.9)) for prices in known), default=0.0)
+    return min(1.06 * highest, 2 * usual) or 1.06 * highest or 1.0
 
 
 def _has_prices(trace: Trace) -> bool:
@@ -658,7 +668,8 @@ def _panel_line(axes: Axes, name: str, at: Sequence[float], values: Sequence[flo
 def _end_shares(axes: Axes, ends: Mapping[str, float]) -> None:
     """The last shares as coloured figures in the lower right corner, where an even pace leaves room."""
     for place, (name, share) in enumerate(reversed(list(ends.items()))):
-        where: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "size": 9, "weight": "bold"}
+        where: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "size": 9, "weight": "bold", "zorder": 9}
+        where["bbox"] = {"boxstyle": "round,pad=0.1", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75}
         axes.text(0.98, 0.05 + 0.14 * place, f"{100 * share:.0f} %", color=_text_colour(_look(name).colour), **where)
 
 
@@ -738,13 +749,13 @@ def short_names(names: Iterable[str], limit: int = 26) -> dict[str, str]:
     tails = [name.rsplit("/", 1)[-1] for name in known]
     kept = [tail if tails.count(tail) == 1 else name for name, tail in zip(known, tails, strict=True)]
     ways = [[_cut(name, limit) for name in kept]]
-    ways += [[_cut_at(name, limit, size) for name in kept] for size in range(1, limit - 1)]
+    ways += [[_cut_at(name, limit, size) for name in kept] for size in range(2, limit - 2)]
     return dict(zip(known, max(ways, key=lambda way: len(set(way))), strict=True))
 
 
 def _cut(name: str, limit: int) -> str:
     """The name cut where most of its digits stay: they tell sizes and versions apart."""
-    ways = [_cut_at(name, limit, size) for size in range(1, limit - 1)]
+    ways = [_cut_at(name, limit, size) for size in range(2, limit - 2)]
     return max(ways, key=lambda way: (sum(map(str.isdigit, way)), -abs(2 * way.find("…") - limit)))
 
 

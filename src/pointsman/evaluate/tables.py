@@ -265,7 +265,7 @@ def quantity(value: float) -> str:
 
 def deviation(value: float, mean: float) -> str:
     """A standard deviation, no finer than its mean unless it is below one."""
-    return f"{value:,.0f}" if abs(mean) >= 100 and value >= 1 else f"{value:,.1f}"
+    return f"{value:,.0f}" if value < 0.05 or (abs(mean) >= 100 and value >= 1) else f"{value:,.1f}"
 
 
 def money(value: float) -> str:

@@ -8,8 +8,7 @@ one. It never sees an outcome of the batch that it decides, nor anything that ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -108,7 +107,6 @@ class Options:
 
     alpha: float = 1e-4
     epsilon: float = 0.025
-    extra: Mapping[str, float] = field(default_factory=dict)
 
 
 def one_hot(chosen: np.ndarray[Any, np.dtype[np.int64]], models: int) -> Floats:

@@ -12,6 +12,9 @@ from pointsman.cli import main
 from pointsman.decide.policies import POLICIES
 
 
+BENCH = ("bench", "budget", "--workers", "1")  # in this process: starting workers takes longer than the small runs
+
+
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """Exit code of `pointsman WORDS`."""
     monkeypatch.setattr("sys.argv", ["pointsman", *words])
@@ -27,7 +30,7 @@ def finished(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POINTSMAN_CACHE", str(out.parent / "cache"))
         code = run(
-            patch, "bench", "budget", "--data", str(small_set), "--out", str(out), "--json", str(out.parent / "o.json")
+            patch, *BENCH, "--data", str(small_set), "--out", str(out), "--json", str(out.parent / "o.json")
         )
     assert code == 0
     return out, json.loads((out.parent / "o.json").read_text())
@@ -72,9 +75,9 @@ def test_the_same_command_makes_no_run_twice(
     """Resuming a finished bench changes no row; another bench in the same folder is refused."""
     out, _ = finished
     before = (out / "runs.jsonl").read_bytes()
-    assert run(monkeypatch, "bench", "budget", "--data", str(small_set), "--out", str(out)) == 0
+    assert run(monkeypatch, *BENCH, "--data", str(small_set), "--out", str(out)) == 0
     assert (out / "runs.jsonl").read_bytes() == before
-    assert run(monkeypatch, "bench", "budget", "--data", str(small_set), "--out", str(out), "--seed", "1") == 2
+    assert run(monkeypatch, *BENCH, "--data", str(small_set), "--out", str(out), "--seed", "1") == 2
     assert (out / "runs.jsonl").read_bytes() == before
 
 
@@ -83,7 +86,7 @@ def test_interrupted_rows_are_made_again(
 ) -> None:
     """A torn last line costs that run alone: the next start makes it again with the same result."""
     done, _ = finished
-    words = ["bench", "budget", "--data", str(small_set), "--out", str(tmp_path / "o"), "--policies", "paced,port"]
+    words = [*BENCH, "--data", str(small_set), "--out", str(tmp_path / "o"), "--policies", "paced,port"]
     assert run(monkeypatch, *words) == 0
     runs = tmp_path / "o" / "runs.jsonl"
     whole = runs.read_bytes()
@@ -121,17 +124,30 @@ def test_bad_options_end_with_one_sentence(
 ) -> None:
     """Exit code 2 and one error that names the thing; no trace."""
     given = words if "--data" in words else ["--data", str(small_set), *words]
-    assert run(monkeypatch, "bench", "budget", *given) == 2
+    assert run(monkeypatch, *BENCH, *given) == 2
     printed = capsys.readouterr().err
     assert said in " ".join(printed.split())
     assert "Traceback" not in printed
+
+
+def test_workers_make_the_same_rows(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two worker processes give the rows that one process gives, whatever order they finish in."""
+    found = []
+    for workers in ("1", "2"):
+        out = tmp_path / f"{workers}.json"
+        words = ["--workers", workers, "--policies", "paced,random", "--orders", "2", "--json", str(out)]
+        assert run(monkeypatch, "bench", "budget", "--data", str(small_set), *words) == 0
+        runs = json.loads(out.read_text())["runs"]
+        found.append({(r["policy"], r["order"]): (r["performance"], r["served"], r["relative"]) for r in runs})
+    assert found[0] == found[1]
+    assert len(found[0]) == 6
 
 
 def test_sweep_over_factor(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep's runs carry what was swept, and more money never serves a great deal less."""
     out = tmp_path / "s.json"
     words = ["--data", str(small_set), "--sweep", "factor", "--policies", "paced", "--json", str(out)]
-    assert run(monkeypatch, "bench", "budget", *words) == 0
+    assert run(monkeypatch, *BENCH, *words) == 0
     found = json.loads(out.read_text())
     curve = {run["factor"]: run["performance"] for run in found["runs"] if run["policy"] == "paced"}
     assert list(sorted(curve)) == [n / 4 for n in range(1, 9)]

@@ -121,7 +121,7 @@ def test_the_oracle_against_brute_force(score: Floats, cost: Floats) -> None:
 
 
 def test_folders_are_found_and_the_broken_ones_named(tmp_path: Path) -> None:
-    """The roots themselves and what lies right below them; logs count all their parts; hidden folders are not looked at."""
+    """The roots themselves and what lies right below them; all parts count; hidden folders are left alone."""
     folder(tmp_path)
     OutcomeLog(tmp_path / "log").append([OutcomeRow("q", "t", "d", "m", 1.0, 1.0)])
     OutcomeLog(tmp_path / "log").append([OutcomeRow("r", "u", "d", "m", 1.0, 1.0)])
@@ -137,7 +137,7 @@ def test_folders_are_found_and_the_broken_ones_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     lines = {Path(line.folder).name: line for line in folders_in([tmp_path, tmp_path / "set", tmp_path / "none"])}
     assert sorted(lines) == ["log", "odd-set", "set", "torn-set"]
-    assert (lines["set"].outcomes, lines["set"].licence, lines["set"].problem) == (8, "CC0", "")
+    assert (lines["set"].outcomes, lines["set"].licence, lines["set"].problem) == (9, "CC0", "")
     assert lines["log"].outcomes == 2
     assert "not readable" in lines["torn-set"].problem
     assert "not readable YAML" in lines["odd-set"].problem

@@ -33,7 +33,8 @@ class FakeHub:
     """What the hub does for us: lists a repository, serves its files with ranges; misbehaves on request.
 
     `seen` collects (method, path, range). `cut` is how many bytes of a body are sent before the line drops, once for
-    each entry; with `no_ranges` what asks for the rest gets a 500. `errors` maps a path's end to (status, the hub's error code). `listed` may change a listing entry.
+    each entry; with `no_ranges` what asks for the rest gets a 500. `errors` maps a path's end to (status, the hub's
+    error code). `listed` may change a listing entry.
     """
 
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -47,11 +48,11 @@ class FakeHub:
 
     def listing(self, repo: str) -> bytes:
         entries = []
-        for path, data in self.repos[repo].items():
-            blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-            entry: dict[str, object] = {"rfilename": path, "size": len(data), "blobId": blob}
+        for path, body in self.repos[repo].items():
+            blob = hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+            entry: dict[str, object] = {"rfilename": path, "size": len(body), "blobId": blob}
             if not path.endswith(self.small):
-                entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+                entry["lfs"] = {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "pointerSize": 130}
             self.listed(entry)
             entries.append(entry)
         return json.dumps({"id": repo, "sha": COMMIT, "siblings": entries, "tags": []}).encode()
@@ -84,16 +85,16 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
 
-    def serve(self, data: bytes) -> None:
+    def serve(self, body: bytes) -> None:
         span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if span and self.hub.no_ranges:
             self.answer(500, b"", {})
             return
         start = int(span[1]) if span else 0
-        more = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        more = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
         if span:
-            more["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        self.answer(206 if span else 200, data[start:], more)
+            more["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        self.answer(206 if span else 200, body[start:], more)
 
     def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -258,6 +259,14 @@ def test_the_hubs_refusals(fake: FakeHub, tmp_path: Path, status: int, code: str
     error = refusal(lambda: load(fake, tmp_path))
     assert what in error.what
     assert remedy in error.remedy
+
+
+def test_a_gated_file_behind_an_open_listing(fake: FakeHub, tmp_path: Path) -> None:
+    """As the hub does it: anyone may look, but not load."""
+    fake.errors = {PICKLE: (403, "GatedRepo")}
+    error = refusal(lambda: load(fake, tmp_path))
+    assert "is gated" in error.what
+    assert "https://huggingface.co/datasets/withmartian/routerbench" in error.remedy
 
 
 def test_a_file_that_vanished(fake: FakeHub, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_no_text_leaves_the_sheet() -> None:
         make_meta(18), dataset="A data set with a very long name that nobody would want to read in full " * 2
     )
     meta = replace(meta, models=tuple(f"provider/some-long-model-name-{n}-instruct-v{n}" for n in range(18)))
-    rows = make_rows(meta, points=4, orders=2)
+    rows = make_rows(meta, points=4, orders=1)
     sweep = make_rows(replace(meta, sweep="factor"), values=(0.25, 1.0), orders=2)
     for picture in (*pictures_of(rows), plot_axis(sweep, "factor")):
         figure = picture.figure
@@ -252,15 +252,15 @@ def test_a_pooled_fund_has_its_own_picture_only_when_nothing_else_is_priced() ->
 
 
 def test_a_short_spike_of_a_price_doesnt_flatten_the_rest() -> None:
-    """One moment at 1,000 among prices of 1 ends the axis at 2, and the picture says that spikes are cut off."""
+    """One moment at 1,000 among prices of 1 ends the axis at 3, and the picture says that spikes are cut off."""
     rows = make_rows(make_meta(2), policies=("paced",), points=21, orders=1)
     (trace,) = rows.traces.values()
-    spiky = {fund: (1.0,) * 10 + (1000.0,) + (1.0,) * 10 for fund in trace.price}
+    spiky = dict.fromkeys(trace.price, (1.0,) * 10 + (1000.0,) + (1.0,) * 10)
     picture = plot_prices(replace(rows, traces={trace.key: replace(trace, price=spiky)}))
     assert picture is not None
-    assert all(axes.get_ylim() == (0, 2) for axes in picture.figure.axes)
+    assert all(axes.get_ylim() == (0, 3) for axes in picture.figure.axes)
     assert any("spikes cut off" in text for text in texts_of(picture))
-    free = {fund: (0.0,) * 21 for fund in trace.price}
+    free = dict.fromkeys(trace.price, (0.0,) * 21)
     assert plot_prices(replace(rows, traces={trace.key: replace(trace, price=free)})) is not None
 
 

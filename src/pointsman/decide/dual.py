@@ -44,7 +44,7 @@ class Prices:
         closed: bool [F], funds of zero: no finite price, price is 0, and no query that takes from them can be sent.
         bound: D(price), an upper bound on what any assignment within the budgets can reach.
         value: what one fractional assignment within the budgets does reach.
-        iterations: passes over the queries (or over the sample of them, early on).
+        iterations: passes over all queries; the cheap ones over a sample, to begin with, don't count.
         converged: whether the gap is within the tolerance asked for.
     """
 
@@ -307,7 +307,7 @@ def descend(
 
 
 def _ahead(settled: list[Floats]) -> Floats:
-    """Where the next temperature's minimum will be: half as far along as the last two, if they went straight, say."""
+    """A guess at the next temperature's minimum: half of what a straight line through the last two would give."""
     if len(settled) < 2:
         return settled[-1]
     return np.maximum(0.0, settled[-1] + 0.5 * _COOLING * (settled[-1] - settled[-2]))

@@ -120,7 +120,7 @@ def _kind_table() -> NDArray[np.uint8]:
     return kinds
 
 
-_KINDS = _kind_table()
+KINDS = _kind_table()
 
 Bytes = NDArray[np.uint8]
 Float32s = NDArray[np.float32]
@@ -147,7 +147,7 @@ def surface(texts: Sequence[str]) -> Float32s:
     lengths = np.array([len(text) for text in texts], np.float32)
     out = np.zeros((len(texts), len(NAMES)), np.float32)
     out[:, 0] = np.log1p(lengths)
-    _scan(buffer, starts, _TABLE, _KINDS, out)
+    _scan(buffer, starts, _TABLE, KINDS, out)
     return out
 
 

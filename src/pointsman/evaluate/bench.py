@@ -57,7 +57,7 @@ def run_bench(
 
     Args:
         outcomes: complete in score and cost.
-        workers: processes; None takes one a core.
+        workers: processes; None takes one a core, 1 works in this process.
         progress: called with a stage, the runs done and all runs.
         embedders: for the sweep over embedders.
     """
@@ -84,6 +84,9 @@ def _sources(policies: tuple[str, ...]) -> list[Source]:
 
 def _run_all(tasks: list[Task], path: Path, workers: int) -> Iterator[Done]:
     """Runs in worker processes; each circumstance starts with the reference that its `relative` needs."""
+    if workers == 1:
+        yield from _run_here(tasks, path)
+        return
     # Fresh interpreters: a fork would copy the parent's threads' locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(tasks)) or 1, mp_context=context, initializer=_one_thread)
@@ -95,6 +98,15 @@ def _run_all(tasks: list[Task], path: Path, workers: int) -> Iterator[Done]:
         yield from _collect(pool, path, waiting, pending)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_here(tasks: list[Task], path: Path) -> Iterator[Done]:
+    """The same in this process, one run after another."""
+    for at in dict.fromkeys(task.at for task in tasks):
+        reference = _reference(path, at)
+        for task in tasks:
+            if task.at == at:
+                yield reference if task.policy == REFERENCE else run_one(path, task, reference.run.performance)
 
 
 def _collect(
@@ -122,7 +134,7 @@ def _one_thread() -> None:
     threadpool_limits(1)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # one setting at a time: the next one has another folder
 def _bench(path: Path) -> Bench:
     return load_bench(path)
 

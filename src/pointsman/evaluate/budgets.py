@@ -29,11 +29,20 @@ def check_split(split: str) -> str:
     raise InputError(f"split {split!r} is unknown", place="--split", remedy=f"use {', '.join(SPLITS)} or extreme-H")
 
 
-def total_budget(test: Outcomes, factor: float) -> float:
-    """`factor` × the true cost in dollars of the model on which all tested queries together cost least."""
+def check_factor(factor: float) -> float:
+    """The factor, if it is a finite number above zero.
+
+    Raises:
+        InputError: otherwise.
+    """
     if not (np.isfinite(factor) and factor > 0):
         raise InputError(f"factor {factor} is not above zero", place="--factor", remedy="the paper uses 0.25 to 2")
-    return float(factor * np.nansum(test.cost_usd, axis=0).min())
+    return factor
+
+
+def total_budget(test: Outcomes, factor: float) -> float:
+    """`factor` × the true cost in dollars of the model on which all tested queries together cost least."""
+    return float(check_factor(factor) * np.nansum(test.cost_usd, axis=0).min())
 
 
 def split_weights(split: str, history: Outcomes, rng: np.random.Generator) -> Floats:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pointsman.decide.policies import POLICIES, Options, make_policy
 from pointsman.errors import InputError
-from pointsman.evaluate.budgets import SWEPT_SPLITS, check_split
+from pointsman.evaluate.budgets import SWEPT_SPLITS, check_factor, check_split
 from pointsman.evaluate.prepare import Setting
 from pointsman.evaluate.rows import SWEEPS, Sweep
 from pointsman.evaluate.scenarios import SCENARIOS
@@ -80,6 +80,9 @@ def check(request: Request) -> Request:
         InputError: unknown split, scenario or sweep, or fewer than one order.
     """
     check_split(request.base.split)
+    check_factor(request.base.factor)
+    for name in request.policies:
+        make_policy(name, request.base.options)
     if request.base.scenario not in SCENARIOS:
         raise InputError(
             f"scenario {request.base.scenario!r} is unknown", place="--scenario", remedy=f"use {', '.join(SCENARIOS)}"

@@ -47,7 +47,7 @@ HEAD_IN = 1.1  # The title and two lines under it.
 MOST_PANELS = 24
 MOST_MODELS = 8
 
-INK, FAINT, PAPER, RULE = "#1f2328", "#656d76", "#ffffff", "#d5d9de"
+INK, FAINT, PAPER = "#1f2328", "#656d76", "#ffffff"
 
 _FONT = "DejaVu Sans"  # Comes with matplotlib: a picture looks the same on every machine.
 _STYLE: Any = {
@@ -578,7 +578,7 @@ def plot_prices(rows: Rows) -> Picture | None:
     if not budgets:
         return None
     title = "What a unit of every fund is worth over time"
-    note = "price in quality per unit of the fund, first order of arrivals; each panel on its own scale, short spikes cut off"
+    note = "quality per unit of the fund, first order of arrivals; each panel on its own scale, short spikes cut off"
     panels = _panels(rows, title, budgets, note, gutter_in=0.45)
     _key(panels.figure, _policy_handles(shown), HEAD_IN)
     for fund, axes in panels.axes.items():
@@ -593,12 +593,12 @@ def plot_prices(rows: Rows) -> Picture | None:
 
 
 def _calm_top(series: Iterable[Sequence[float]]) -> float:
-    """Where to end an axis of prices: at the highest, or at twice of what no line exceeds for nine tenths of the time."""
+    """Where to end an axis of prices: at the highest, or at three times the greatest median of a line."""
     known = [np.array(prices)[~np.isnan(prices)] for prices in series]
     known = [prices for prices in known if len(prices)]
     highest = max((float(prices.max()) for prices in known), default=0.0)
-    usual = max((float(np.quantile(prices, 0.9)) for prices in known), default=0.0)
-    return min(1.06 * highest, 2 * usual) or 1.06 * highest or 1.0
+    usual = max((float(np.median(prices)) for prices in known), default=0.0)
+    return min(1.06 * highest, 3 * usual) or 1.06 * highest or 1.0
 
 
 def _has_prices(trace: Trace) -> bool:
@@ -669,7 +669,7 @@ def _end_shares(axes: Axes, ends: Mapping[str, float]) -> None:
     """The last shares as coloured figures in the lower right corner, where an even pace leaves room."""
     for place, (name, share) in enumerate(reversed(list(ends.items()))):
         where: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "size": 9, "weight": "bold", "zorder": 9}
-        where["bbox"] = {"boxstyle": "round,pad=0.1", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75}
+        where["bbox"] = {"boxstyle": "round,pad=0.1", "fc": PAPER, "ec": "none", "alpha": 0.75}
         axes.text(0.98, 0.05 + 0.14 * place, f"{100 * share:.0f} %", color=_text_colour(_look(name).colour), **where)
 
 

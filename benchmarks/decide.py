@@ -27,6 +27,7 @@ from pointsman.records import Estimates, Fund, Outcomes, Prompts
 from pointsman.router import Moment, Snapshot, decide, route
 
 MODELS, HISTORY = 18, 8000
+PORTS = "estimate, PORT's (k 5, HNSW)"
 
 
 def median_us(act: Callable[[], object], queries: int, runs: int) -> float:
@@ -70,7 +71,9 @@ def measure(runs: int) -> dict[str, float]:
         rows = prompts.take(np.arange(size))
         estimates: Estimates = ours.estimator.estimate(rows)
         view = View(estimates, table.budget, 1, 0.0, np.ones(MODELS, np.bool_), np.ones(MODELS))
-        text = ["What is the sum of the first thirty odd numbers, and why is it a perfect square? Explain in short."] * size
+        text = [
+            "What is the sum of the first thirty odd numbers, and why is it a perfect square? Explain in short."
+        ] * size
         repeat = max(1, 256 // size)
 
         def many(act: Callable[[], object], repeat: int = repeat) -> Callable[[], object]:
@@ -79,7 +82,7 @@ def measure(runs: int) -> dict[str, float]:
         pieces: dict[str, Callable[[], object]] = {
             "embed 30 tokens": lambda text=text: embedder.embed(text),  # type: ignore[misc]
             "estimate": lambda rows=rows: ours.estimator.estimate(rows),  # type: ignore[misc]
-            "estimate, PORT's (k 5, HNSW)": lambda rows=rows: ports.estimator.estimate(rows),  # type: ignore[misc]
+            PORTS: lambda rows=rows: ports.estimator.estimate(rows),  # type: ignore[misc]
             "price and choose": lambda view=view: decide(policy, state, view, table),  # type: ignore[misc]
             "search + estimate + decide": lambda rows=rows: route(rows, snapshot, table.budget, Moment(1, 0.0)),  # type: ignore[misc]
         }
@@ -98,7 +101,9 @@ def main() -> None:
         found = measure(3 if asked.quick else 15)
     for piece, micros in found.items():
         batch = piece.rpartition(", ")[2]
-        print(f"{piece:48s} {micros:9.1f} µs   {micros / found[f'''estimate, PORT's (k 5, HNSW), {batch}''']:6.2f} × PORT's estimate")
+        print(
+            f"{piece:48s} {micros:9.1f} µs   {micros / found[f'''estimate, PORT's (k 5, HNSW), {batch}''']:6.2f} × PORT's estimate"
+        )
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")
 

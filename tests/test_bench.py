@@ -11,7 +11,6 @@ import pytest
 from pointsman.cli import main
 from pointsman.decide.policies import POLICIES
 
-
 BENCH = ("bench", "budget", "--workers", "1")  # in this process: starting workers takes longer than the small runs
 
 
@@ -29,9 +28,7 @@ def finished(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     out = tmp_path_factory.mktemp("bench") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POINTSMAN_CACHE", str(out.parent / "cache"))
-        code = run(
-            patch, *BENCH, "--data", str(small_set), "--out", str(out), "--json", str(out.parent / "o.json")
-        )
+        code = run(patch, *BENCH, "--data", str(small_set), "--out", str(out), "--json", str(out.parent / "o.json"))
     assert code == 0
     return out, json.loads((out.parent / "o.json").read_text())
 
@@ -150,5 +147,5 @@ def test_sweep_over_factor(small_set: Path, tmp_path: Path, monkeypatch: pytest.
     assert run(monkeypatch, *BENCH, *words) == 0
     found = json.loads(out.read_text())
     curve = {run["factor"]: run["performance"] for run in found["runs"] if run["policy"] == "paced"}
-    assert list(sorted(curve)) == [n / 4 for n in range(1, 9)]
+    assert sorted(curve) == [n / 4 for n in range(1, 9)]
     assert curve[2.0] > curve[0.25]

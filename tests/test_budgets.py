@@ -31,7 +31,9 @@ def tiny() -> Outcomes:
 def test_by_hand() -> None:
     """perf = (1, .5), cost = (4, 1): weighted ∝ (√.25, √.5), cost ∝ (√.25, 1), perf ∝ (1, .5)."""
     rng = np.random.default_rng(0)
-    np.testing.assert_allclose(split_weights("weighted", tiny(), rng), np.sqrt([0.25, 0.5]) / np.sqrt([0.25, 0.5]).sum())
+    np.testing.assert_allclose(
+        split_weights("weighted", tiny(), rng), np.sqrt([0.25, 0.5]) / np.sqrt([0.25, 0.5]).sum()
+    )
     np.testing.assert_allclose(split_weights("cost", tiny(), rng), [1 / 3, 2 / 3])
     np.testing.assert_allclose(split_weights("perf", tiny(), rng), [2 / 3, 1 / 3])
     np.testing.assert_allclose(split_weights("uniform", tiny(), rng), [0.5, 0.5])

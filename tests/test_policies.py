@@ -65,7 +65,9 @@ def test_port_explores_or_drops_at_random() -> None:
     """In the first part each of the M models and 'nobody' is drawn about equally often, whatever the estimates."""
     batch = estimates(np.tile([0.9, 0.1], (3000, 1)), np.ones((3000, 2)))
     table, policy = two_funds(1.0, 1.0), Port(epsilon=0.999)
-    scores, _ = policy.scores(policy.begin(Briefing(table, batch, 3000)), view(batch.take(slice(0, 2900)), table.budget))
+    scores, _ = policy.scores(
+        policy.begin(Briefing(table, batch, 3000)), view(batch.take(slice(0, 2900)), table.budget)
+    )
     shares = [(scores[:, 0] == 1).mean(), (scores[:, 1] == 1).mean(), np.isinf(scores).all(axis=1).mean()]
     np.testing.assert_allclose(shares, 1 / 3, atol=0.04)
 

@@ -93,11 +93,13 @@ def test_a_replay_decides_what_the_router_decides() -> None:
     state = router.snapshot.state
     history = Estimates(state.sample.quality, state.sample.cost_usd, state.sample.tokens, state.sample.spread)
     models = len(HISTORY.models)
-    world = World(
-        np.arange(300), np.arange(300) / 300, 300, (Phase(300, np.ones(models, np.bool_), np.ones(models)),)
-    )
+    world = World(np.arange(300), np.arange(300) / 300, 300, (Phase(300, np.ones(models, np.bool_), np.ones(models)),))
     result = replay(make_policy("paced"), Case(estimates, history, estimates, funds, world, 0))
-    routed = [d.model for start in range(0, 300, 64) for d in router.route_prompts(prompts.take(np.arange(start, min(300, start + 64))))]
+    routed = [
+        d.model
+        for start in range(0, 300, 64)
+        for d in router.route_prompts(prompts.take(np.arange(start, min(300, start + 64))))
+    ]
     assert [HISTORY.models[m] if m >= 0 else None for m in result.model] == routed
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pointsman.decide.program import FundTable, compile_funds
 from pointsman.evaluate.replay import Case
 from pointsman.evaluate.scenarios import make_world
-from pointsman.records import Estimates, Floats, Fund, Outcomes
+from pointsman.records import Estimates, Fund, Ints, Outcomes
 
 
 def outcomes(queries: int, models: int, seed: int, *, topics: int = 3) -> Outcomes:
@@ -84,7 +84,7 @@ def case_of(
     )
 
 
-def served_score(case: Case, model: Floats) -> float:
+def served_score(case: Case, model: Ints) -> float:
     """Σ of the true scores of the served queries."""
     rows = np.flatnonzero(model >= 0)
-    return float(case.truth.quality[rows, model[rows].astype(int)].sum())
+    return float(case.truth.quality[rows, model[rows]].sum())

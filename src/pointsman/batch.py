@@ -231,7 +231,10 @@ def _table(chunk: list[Asked], models: tuple[str, ...], choices: Choices, estima
             [asked.prompt_id for asked in chunk],
             [models[c] if c >= 0 else None for c in chosen],
             [REASONS[r] for r in choices.reason],
-            *(of_chosen(v) for v in (estimates.quality, estimates.spread, estimates.cost_usd, estimates.tokens, scores)),
+            *(
+                of_chosen(v)
+                for v in (estimates.quality, estimates.spread, estimates.cost_usd, estimates.tokens, scores)
+            ),
             [models[i] if np.isfinite(s) else None for i, s in zip(second, others[rows, second], strict=True)],
             [float(s) if np.isfinite(s) else None for s in others[rows, second]],
         ],

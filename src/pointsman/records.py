@@ -178,7 +178,7 @@ class Estimates:
     spread: Floats
 
     def __len__(self) -> int:
-        return self.quality.shape[0]
+        return len(self.quality)
 
     def take(self, rows: Ints | slice) -> Estimates:
         """The same estimates at `rows`."""

@@ -38,9 +38,15 @@ def group() -> None:
 @app.command()
 def budget(
     data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, or `simulated`.")],
-    policies: Annotated[str, typer.Option(help="Names with commas, or `all`; `NAME@SOURCE` for other estimates.")] = "all",
-    test: Annotated[int | None, typer.Option(help="Tested queries; 10,000, or 55 % of the rows of a small set.")] = None,
-    split: Annotated[str, typer.Option(help="weighted, cost, perf, uniform, random, extreme or extreme-H.")] = "weighted",
+    policies: Annotated[
+        str, typer.Option(help="Names with commas, or `all`; `NAME@SOURCE` for other estimates.")
+    ] = "all",
+    test: Annotated[
+        int | None, typer.Option(help="Tested queries; 10,000, or 55 % of the rows of a small set.")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="weighted, cost, perf, uniform, random, extreme or extreme-H.")
+    ] = "weighted",
     factor: Annotated[float, typer.Option(help="Total money over the cost of the cheapest model.")] = 1.0,
     orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 1,
     seed: Annotated[int, typer.Option(help="What all randomness comes from.")] = 0,

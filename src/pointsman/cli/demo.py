@@ -48,7 +48,9 @@ def demo(
     if queries < 100:
         raise InputError(f"{queries} queries are too few to learn from", place="--queries", remedy="use 100 or more")
     console = Console()
-    console.print("[yellow]simulated[/]: prompts written by a generator, answers by a latent-skill model; no LLM is asked")
+    console.print(
+        "[yellow]simulated[/]: prompts written by a generator, answers by a latent-skill model; no LLM is asked"
+    )
     outcomes, left_out = complete(simulate(queries, seed=seed))
     setting = Setting(default_test(len(outcomes)), seed=seed)
     _route_live(outcomes, setting, console)

@@ -62,7 +62,9 @@ def explain(
     decision = router.route([text])[0]
     prices = dict(zip(router.snapshot.funds.names, price.tolist(), strict=True))
     if json:
-        typer.echo(json_module.dumps({"decision": asdict(decision), "prices": prices, "neighbours": [asdict(n) for n in near]}))
+        typer.echo(
+            json_module.dumps({"decision": asdict(decision), "prices": prices, "neighbours": [asdict(n) for n in near]})
+        )
     else:
         _show(decision, router, prices, near, past)
 
@@ -103,7 +105,11 @@ def _neighbour_table(near: list[Neighbour]) -> Table:
     for one in near:
         words = " ".join(one.text.split())
         table.add_row(
-            f"{one.similarity:.3f}", one.dataset, words[:60] + ("…" if len(words) > 60 else ""), f"{one.mean_score:.2f}", one.best
+            f"{one.similarity:.3f}",
+            one.dataset,
+            words[:60] + ("…" if len(words) > 60 else ""),
+            f"{one.mean_score:.2f}",
+            one.best,
         )
     return table
 

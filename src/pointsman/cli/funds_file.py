@@ -1,8 +1,8 @@
 """`funds.yaml` -> funds, with the line of everything that can't be used.
 
-    funds:
-      - {name: gpt-4o, amount: 5.00, unit: usd, models: [openai/gpt-4o]}
-      - {name: all, amount: 20}
+funds:
+  - {name: gpt-4o, amount: 5.00, unit: usd, models: [openai/gpt-4o]}
+  - {name: all, amount: 20}
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def read_funds(path: Path) -> list[Fund]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise InputError("this is not YAML", place=where, remedy="see `pointsman route --help` for an example") from None
+        raise InputError(
+            "this is not YAML", place=where, remedy="see `pointsman route --help` for an example"
+        ) from None
     return [_fund(node, path) for node in _listed(root, path)]
 
 

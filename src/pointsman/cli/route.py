@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.console import Console
@@ -22,12 +22,17 @@ from pointsman.router import Router
 
 
 def route(
-    file: Annotated[Path, typer.Argument(help="Prompts: .jsonl, .csv, .parquet (`prompt`, perhaps `prompt_id`, `input_tokens`) or .txt.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Prompts: .jsonl, .csv, .parquet (`prompt`, perhaps `prompt_id`, `input_tokens`) or .txt."),
+    ],
     funds: Annotated[Path, typer.Option(help="YAML: `funds:` and a list of {name, amount, unit, models}.")],
     history: Annotated[str, typer.Option(help="Past outcomes: a folder, or `simulated`.")],
     out: Annotated[Path, typer.Option(help="Where the decisions go (parquet).")],
     embedder: Annotated[str, typer.Option(help="Text to vectors.")] = "wordllama",
-    scarcity: Annotated[str, typer.Option(help="decline, or serve-cheapest: what to do for a query that no model is worth.")] = "decline",
+    scarcity: Annotated[
+        str, typer.Option(help="decline, or serve-cheapest: what to do for a query that no model is worth.")
+    ] = "decline",
     seed: Annotated[int, typer.Option(help="What all randomness comes from.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
 ) -> None:
@@ -40,7 +45,9 @@ def route(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("routing", total=volume)
         tally = route_file(file, router, out, lambda seen: bar.update(task, completed=seen))
-    spent = dict(zip(router.snapshot.funds.names, (router.snapshot.funds.budget - router.balances).tolist(), strict=True))
+    spent = dict(
+        zip(router.snapshot.funds.names, (router.snapshot.funds.budget - router.balances).tolist(), strict=True)
+    )
     if json:
         typer.echo(json_module.dumps({**asdict(tally), "spent": spent, "out": str(out)}))
     else:
@@ -49,8 +56,9 @@ def route(
 
 def parse_scarcity(text: str) -> Scarcity:
     """The scarcity policy of that name."""
-    if text == "decline" or text == "serve-cheapest":  # noqa: PLR1714 (a tuple would not narrow the type)
-        return text
+    for known in get_args(Scarcity):
+        if text == known:
+            return cast(Scarcity, known)
     raise InputError(f"{text!r} is unknown", place="--scarcity", remedy="use decline or serve-cheapest")
 
 

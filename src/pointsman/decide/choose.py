@@ -1,8 +1,8 @@
 """Scores and balances -> who serves each query. The last step of every decision, live or replayed.
 
-Takes scores [Q, M], what each (query, model) would draw, and what the funds have left; gives the chosen model of each query and why. Queries are taken in order: each one's draw is off the balance before the next
-one is looked at, so a batch can't spend the same money twice. It never lets a balance fall below zero.
-It knows nothing of prices, estimates or text, and it doesn't wait: a query that nobody takes is declined.
+Takes scores [Q, M], what each (query, model) would draw, and what the funds have left; gives the chosen model of
+each query and why. Queries are taken in order: each one's draw is off the balance before the next one is looked at,
+so a batch can't spend the same money twice. It never lets a balance fall below zero. It knows nothing of prices, estimates or text, and it doesn't wait: a query that nobody takes is declined.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Choices:
 
     Attributes:
         model: int [Q], the column of the chosen model, -1 for nobody.
-        reason: int [Q], a position in `records.REASONS`. LOST means that a model was chosen without asking whether it could
-            be paid, and it couldn't: the query earns nothing and costs nothing (PORT's rule).
+        reason: int [Q], a position in `records.REASONS`. LOST means that a model was chosen without asking whether it
+            could be paid, and it couldn't: the query earns nothing and costs nothing (PORT's rule).
         remaining: float [F], what the funds have left after these queries.
     """
 
@@ -107,7 +107,7 @@ def _amount(usd, tokens, unit, j, i):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _payable(usd, tokens, unit, draws, left, j, i):  # type: ignore[no-untyped-def]
-    for f in range(unit.shape[0]):
+    for f in range(unit.shape[0]):  # noqa: SIM110 (a generator can't be compiled)
         if draws[f, i] and _amount(usd, tokens, unit[f], j, i) > left[f]:
             return False
     return True

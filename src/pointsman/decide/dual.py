@@ -162,7 +162,7 @@ def read_rows(rows: Rows, rates: Floats, temperature: float) -> Reading:
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"nsz", "contract", "reassoc", "arcp"})
-def _read(  # noqa: C901, PLR0912, PLR0917
+def _read(  # noqa: C901, PLR0912
     quality: Floats,
     tables: Floats,
     weights: Floats,

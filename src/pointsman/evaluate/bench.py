@@ -28,7 +28,7 @@ from pointsman.evaluate.prepare import Bench, load_bench, prepare, save_bench, t
 from pointsman.evaluate.replay import TRACE_POINTS, Case, Result, at_rates, drawn_by, replay
 from pointsman.evaluate.rows import Run, RunWriter, Trace
 from pointsman.evaluate.scenarios import make_world
-from pointsman.records import Outcomes
+from pointsman.records import Floats, Mask, Outcomes
 
 Report = Callable[[str, int, int], None]
 
@@ -207,7 +207,7 @@ def _row(bench: Bench, task: Task, case: Case, result: Result, reference: float 
     )
 
 
-def _by_fund(funds: FundTable, values: np.ndarray) -> dict[str, float]:  # type: ignore[type-arg]
+def _by_fund(funds: FundTable, values: Floats) -> dict[str, float]:
     return {name: float(value) for name, value in zip(funds.names, values, strict=True)}
 
 
@@ -220,7 +220,7 @@ def _trace(bench: Bench, run: Run, case: Case, result: Result) -> Trace:
     served = result.model[:, None] == np.arange(len(bench.test.models))
     score = np.where(served, case.truth.quality, 0.0).sum(axis=1)
 
-    def at_stops(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def at_stops(values: Floats | Mask) -> Floats:
         return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])[stops]
 
     spent, by_model = at_stops(drawn), at_stops(served)

@@ -7,7 +7,8 @@ knows nothing of how runs are made; a task's key is what makes a bench resumable
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pointsman.decide.policies import POLICIES, Options, make_policy
 from pointsman.errors import InputError
@@ -28,7 +29,7 @@ class Circumstance:
     factor: float
     scenario: str
     order: int
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def circumstances(request: Request, rows: int, models: int, embedders: Sequence[
 
 
 def _swept(base: Circumstance, sweep: Sweep, rows: int, models: int, embedders: Sequence[str]) -> list[Circumstance]:
-    def settings(name: str, values: Sequence[object]) -> list[Circumstance]:
+    def settings(name: str, values: Sequence[Any]) -> list[Circumstance]:
         return [replace(base, setting=replace(base.setting, **{name: value})) for value in values]
 
     def volume(queries: int) -> Circumstance:

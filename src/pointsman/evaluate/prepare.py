@@ -20,7 +20,7 @@ from pointsman.estimate.embedders import load_embedder
 from pointsman.estimate.fitted import Fitted
 from pointsman.estimate.neighbours import fit_neighbours
 from pointsman.estimate.text_model import fit_text_model
-from pointsman.records import Estimates, Ints, Outcomes, Prompts
+from pointsman.records import Estimates, Ints, Outcomes, Prompts, Vectors
 
 MOST_TESTED = 10_000
 TESTED_SHARE = 0.55
@@ -107,7 +107,8 @@ def prepare(outcomes: Outcomes, setting: Setting, sources: Iterable[Source], cac
     test, history = outcomes.take(tested), outcomes.take(past)
     embed = load_embedder(setting.embedder, cache=cache).embed
     asked, known = _prompts(test, embed), _prompts(history, embed)
-    estimates, held_out = {}, {}
+    estimates: dict[Source, Estimates] = {}
+    held_out: dict[Source, Estimates] = {}
     for source in dict.fromkeys(sources):
         if source == "truth":
             estimates[source], held_out[source] = truth_of(test), truth_of(history)
@@ -128,7 +129,7 @@ def without_texts(outcomes: Outcomes) -> Outcomes:
     return replace(outcomes, texts=[""] * len(outcomes))
 
 
-def _prompts(outcomes: Outcomes, embed: Callable[[Sequence[str]], np.ndarray]) -> Prompts:  # type: ignore[type-arg]
+def _prompts(outcomes: Outcomes, embed: Callable[[Sequence[str]], Vectors]) -> Prompts:
     return Prompts(outcomes.texts, embed(outcomes.texts), outcomes.input_tokens)
 
 

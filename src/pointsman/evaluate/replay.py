@@ -154,7 +154,7 @@ def _result(
 
 def spent_by(funds: FundTable, amounts: Amounts, model: Ints) -> Floats:
     """float [F]: what the served queries draw on each fund, summed anew from the choices."""
-    return drawn_by(funds, amounts, model).sum(axis=0)
+    return np.asarray(drawn_by(funds, amounts, model).sum(axis=0))
 
 
 def drawn_by(funds: FundTable, amounts: Amounts, model: Ints) -> Floats:

@@ -58,12 +58,13 @@ def make_world(scenario: str, test: Outcomes, rng: np.random.Generator) -> World
     """
     if scenario not in SCENARIOS:
         raise InputError(f"scenario {scenario!r} is unknown", place="--scenario", remedy=f"use {', '.join(SCENARIOS)}")
-    count, models = test.score.shape
+    count, models = len(test), len(test.models)
     order = rng.permutation(count)
     if scenario == "shift":
         order = _topics_apart(test, order, rng)
     elapsed = np.arange(count) / count if scenario != "burst" else _bursts(count, rng)
-    forecast = {"volume-low": 2 * count, "volume-high": max(1, count // 2)}.get(scenario, count)
+    forecasts = {"volume-low": 2 * count, "volume-high": max(1, count // 2)}
+    forecast = forecasts.get(scenario, int(count))
     return World(order, elapsed, forecast, _phases(scenario, test, count, models))
 
 

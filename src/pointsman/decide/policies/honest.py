@@ -83,7 +83,9 @@ class MirrorDescent:
     def scores(self, state: DescentState, view: View) -> tuple[Floats, DescentState]:
         """Quality minus the charge at today's prices."""
         state = self._learn(state, view) if view.seen else state
-        scores = view.estimates.quality - charges(state.price, state.funds, amounts_of(view.estimates, state.funds), len(view.estimates))
+        scores = view.estimates.quality - charges(
+            state.price, state.funds, amounts_of(view.estimates, state.funds), len(view.estimates)
+        )
         return scores, state
 
     def _learn(self, state: DescentState, view: View) -> DescentState:
@@ -101,7 +103,9 @@ class MirrorDescent:
 def _mean_draw(funds: FundTable, briefing: Briefing) -> Floats:
     """[F] what a query of the history would draw on each fund, averaged over the models that draw on it."""
     tables = [amounts_of(briefing.history, funds).of(int(unit)) for unit in funds.unit]
-    draws = [(1.0 if table is None else table.mean(axis=0)) * who for table, who in zip(tables, funds.draws, strict=True)]
+    draws = [
+        (1.0 if table is None else table.mean(axis=0)) * who for table, who in zip(tables, funds.draws, strict=True)
+    ]
     return np.asarray([draw.sum() / who.sum() for draw, who in zip(draws, funds.draws, strict=True)])
 
 

@@ -73,9 +73,9 @@ class Port:
             scores[:explored] = _random_or_drop(state.briefing.seed, view.seen, explored, scores.shape[1])
             state = _remember(state, view, explored)
         if explored < len(view.estimates):
-            if state.gamma is None:
-                state = replace(state, gamma=self._learn(state))
-            gain = self.alpha * view.estimates.quality - state.gamma * view.estimates.cost_usd
+            gamma = self._learn(state) if state.gamma is None else state.gamma
+            state = replace(state, gamma=gamma)
+            gain = self.alpha * view.estimates.quality - gamma * view.estimates.cost_usd
             scores[explored:] = gain[explored:]
         return scores, state
 

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers
+from wordllama.inference import WordLlamaInference
 
 from pointsman.errors import InputError
 from pointsman.estimate import embedder as embedder_module
@@ -49,9 +51,6 @@ def default() -> WordLlamaEmbedder:
 @pytest.fixture(scope="module")
 def library() -> Any:
     """The library's own inference object, given the tokenizer file that its loader doesn't find."""
-    from safetensors.numpy import load_file
-    from wordllama.inference import WordLlamaInference
-
     spec = find_spec("wordllama")
     assert spec is not None
     assert spec.origin is not None
@@ -136,11 +135,16 @@ def test_of_a_long_text_both_ends_are_read() -> None:
 def test_a_megabyte_costs_no_more_than_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only eight characters a token of the cap are ever given to the tokenizer."""
     capped = WordLlamaEmbedder(cap_tokens=16)
-    seen: list[str] = []
+    seen: list[int] = []
     real = capped._pieces.tokens
-    monkeypatch.setattr(capped._pieces, "tokens", lambda text: seen.append(text) or real(text))
+
+    def noted(text: str) -> list[int]:
+        seen.append(len(text))
+        return real(text)
+
+    monkeypatch.setattr(capped._pieces, "tokens", noted)
     capped.embed(["a" * 1_000_000])
-    assert [len(text) for text in seen] == [8 * 16]
+    assert seen == [8 * 16]
 
 
 @given(st.text(max_size=40), st.integers(2, 12))
@@ -352,7 +356,7 @@ def test_onnx_keeps_the_order_of_the_texts(tmp_path: Path) -> None:
 
 
 def test_onnx_works_in_a_forked_worker(tmp_path: Path) -> None:
-    """onnxruntime's threads don't follow a fork, so the child opens a session of its own."""
+    """The threads of onnxruntime don't follow a fork, so the child opens a session of its own."""
     made = load_embedder(tiny_model(tmp_path))
     wanted = made.embed(["red blue"])
     child = os.fork()
@@ -406,7 +410,7 @@ class Endpoint:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 turn = min(len(endpoint.requests), len(script) - 1)
-                endpoint.requests.append((dict(self.headers.items()), body))
+                endpoint.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 status, answer, headers = script[turn](body)
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
@@ -488,7 +492,7 @@ def test_without_a_key_none_is_sent_and_the_dimension_is_found(
     made = load_embedder(f"openai:tiny@{endpoint.url}")
     assert made.dimension == 2
     assert made.embed(["x" * 30_000]).shape == (1, 2)
-    assert "authorization" not in {name.lower() for name in endpoint.requests[0][0]}
+    assert "authorization" not in endpoint.requests[0][0]
     assert endpoint.requests[0][1]["input"] == ["dimension"]
     assert len(endpoint.requests[1][1]["input"][0]) == 24_000
 
@@ -527,12 +531,13 @@ def test_a_refusal_is_one_clear_error_that_repeats_nothing(
     assert all(wait <= 30 for wait in waits)
 
 
-def test_an_endpoint_that_is_not_there_is_one_clear_error(serve: Callable[..., Endpoint]) -> None:
+@pytest.mark.usefixtures("serve")
+def test_an_endpoint_that_is_not_there_is_one_clear_error() -> None:
     """Nobody listens: five attempts, then what to check."""
-    endpoint = serve(good)
-    endpoint._server.socket.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     waits: list[float] = []
-    made = OpenAIEmbedder("tiny", "http://127.0.0.1:9/v1", "sk-secret", pause=waits.append)
+    made = OpenAIEmbedder("tiny", f"http://127.0.0.1:{port}/v1", "sk-secret", pause=waits.append)
     with pytest.raises(InputError, match="no answer after 5 attempts"):
         made.embed(["abc"])
     assert waits == [0.5, 1.0, 2.0, 4.0]

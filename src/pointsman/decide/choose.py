@@ -2,7 +2,8 @@
 
 Takes scores [Q, M], what each (query, model) would draw, and what the funds have left; gives the chosen model of
 each query and why. Queries are taken in order: each one's draw is off the balance before the next one is looked at,
-so a batch can't spend the same money twice. It never lets a balance fall below zero. It knows nothing of prices, estimates or text, and it doesn't wait: a query that nobody takes is declined.
+so a batch can't spend the same money twice. It never lets a balance fall below zero. It knows nothing of prices,
+estimates or text, and it doesn't wait: a query that nobody takes is declined.
 """
 
 from __future__ import annotations

@@ -149,13 +149,13 @@ def rows_of(program: Program, layout: Layout) -> Rows:
     return Rows(quality, np.stack(tables) if tables else np.empty((0, *quality.shape)), program.weights)
 
 
-def read_rows(rows: Rows, rates: Floats, temperature: float) -> Reading:
-    """One pass over the rows: rates are float [units in use × M], in quality per unit."""
+def read_rows(rows: Rows, unit_price: Floats, temperature: float) -> Reading:
+    """One pass over the rows: unit_price are float [units in use × M], in quality per unit."""
     models = rows.quality.shape[1]
-    spent, value = np.zeros(rates.size), np.zeros(models)
-    curvature = np.zeros((rates.size, rates.size))
+    spent, value = np.zeros(unit_price.size), np.zeros(models)
+    curvature = np.zeros((unit_price.size, unit_price.size))
     exact, smooth = _read(
-        rows.quality, rows.tables, rows.weights, rates.reshape(-1, models), temperature, spent, value, curvature
+        rows.quality, rows.tables, rows.weights, unit_price.reshape(-1, models), temperature, spent, value, curvature
     )
     upper = np.triu(curvature, 1)
     return Reading(exact, smooth, spent, value, curvature + upper.T)
@@ -166,7 +166,7 @@ def _read(  # noqa: C901, PLR0912
     quality: Floats,
     tables: Floats,
     weights: Floats,
-    rates: Floats,
+    unit_price: Floats,
     temperature: float,
     spent: Floats,
     value: Floats,
@@ -174,7 +174,7 @@ def _read(  # noqa: C901, PLR0912
 ) -> tuple[float, float]:
     """Add every row into spent, value and the upper triangle of curvature; see `Reading`."""
     queries, models = quality.shape
-    units, stored = rates.shape[0], tables.shape[0]
+    units, stored = unit_price.shape[0], tables.shape[0]
     score = np.empty(models)
     near = np.empty(models, np.int64)
     share = np.empty(models)
@@ -187,10 +187,10 @@ def _read(  # noqa: C901, PLR0912
         for u in range(units):
             if u < stored:
                 for i in range(models):
-                    score[i] -= rates[u, i] * tables[u, j, i]
+                    score[i] -= unit_price[u, i] * tables[u, j, i]
             else:
                 for i in range(models):
-                    score[i] -= rates[u, i]
+                    score[i] -= unit_price[u, i]
         best = 0.0
         for i in range(models):
             best = max(best, score[i])

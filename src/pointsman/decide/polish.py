@@ -137,19 +137,19 @@ def _close_pairs(rows: Rows, layout: Layout, scaled: Floats, lead: float) -> tup
 
     "Nobody" is an option too, and leaves no pair. A pair of quality at most zero is none: nobody is as good.
     """
-    rates = (scaled @ layout.weight).reshape(-1, layout.models)
-    found = [_close_block(rows, rates, lead, first) for first in range(0, len(rows.quality), _BLOCK)]
+    unit_price = (scaled @ layout.weight).reshape(-1, layout.models)
+    found = [_close_block(rows, unit_price, lead, first) for first in range(0, len(rows.quality), _BLOCK)]
     query, model, clear = (np.concatenate(column) for column in zip(*found, strict=True))
     alone = clear & (np.bincount(query, minlength=1)[query] == 1)
     return _Pairs(query, model, np.ones(len(query))), alone
 
 
-def _close_block(rows: Rows, rates: Floats, lead: float, first: int) -> tuple[Ints, Ints, Mask]:
+def _close_block(rows: Rows, unit_price: Floats, lead: float, first: int) -> tuple[Ints, Ints, Mask]:
     """Queries, models, and whether the query's best option leads "nobody" by more than `lead`."""
     block = slice(first, first + _BLOCK)
     score = rows.quality[block].copy()
-    for unit, rate in enumerate(rates):
-        score -= rate * (rows.tables[unit, block] if unit < len(rows.tables) else 1.0)
+    for unit, worth in enumerate(unit_price):
+        score -= worth * (rows.tables[unit, block] if unit < len(rows.tables) else 1.0)
     best = np.maximum(0.0, score.max(axis=1))
     query, model = np.nonzero((score >= best[:, None] - lead) & (rows.quality[block] > 0))
     return query + first, model, best[query] > lead

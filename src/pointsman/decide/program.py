@@ -136,11 +136,11 @@ def amounts_of(estimates: Estimates, funds: FundTable) -> Amounts:
     )
 
 
-def rates_of(price: Floats, funds: FundTable) -> Floats:
-    """Rates, float [units, M]: what a model's next dollar, token and request are worth, all funds together."""
-    rates = np.zeros((len(UNITS), funds.draws.shape[1]))
-    np.add.at(rates, funds.unit, np.asarray(price)[:, None] * funds.draws)
-    return rates
+def unit_prices(price: Floats, funds: FundTable) -> Floats:
+    """[units, M]: what a model's next dollar, token and request are worth, all funds together."""
+    unit_price = np.zeros((len(UNITS), funds.draws.shape[1]))
+    np.add.at(unit_price, funds.unit, np.asarray(price)[:, None] * funds.draws)
+    return unit_price
 
 
 def charges(price: Floats, funds: FundTable, amounts: Amounts, queries: int | None = None) -> Floats:
@@ -153,15 +153,20 @@ def charges(price: Floats, funds: FundTable, amounts: Amounts, queries: int | No
     Returns:
         float [Q, M].
     """
-    rates = rates_of(price, funds)
+    return charges_at(unit_prices(price, funds), amounts, queries)
+
+
+def charges_at(unit_price: Floats, amounts: Amounts, queries: int | None = None) -> Floats:
+    """The same from `unit_prices` [units, M], for a caller that keeps them from batch to batch."""
     tables = [(unit, table) for unit, table in enumerate((amounts.usd, amounts.tokens)) if table is not None]
     rows = len(tables[0][1]) if tables else queries
     if rows is None:
         raise InputError("the number of queries is unknown", place="charges", remedy="pass `queries`")
-    total = np.tile(rates[REQUESTS], (rows, 1))
+    total: Floats | None = None
     for unit, table in tables:
-        total += rates[unit] * table
-    return total
+        total = unit_price[unit] * table if total is None else total + unit_price[unit] * table
+    by_request = unit_price[REQUESTS]
+    return np.tile(by_request, (rows, 1)) if total is None else total + by_request
 
 
 @dataclass(frozen=True, slots=True)

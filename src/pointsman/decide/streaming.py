@@ -80,8 +80,8 @@ def solve_stream(
     if not warm.any():
         warm = solve_rows(census.sample, layout, warm, tolerance, most_passes).point.scaled
 
-    def read(rates: Floats, temperature: float) -> Reading:
-        return _read_all(pour(), rates, temperature, census.rows)
+    def read(unit_price: Floats, temperature: float) -> Reading:
+        return _read_all(pour(), unit_price, temperature, census.rows)
 
     end = descend_from(
         read, layout, warm, best=census.best, weight=census.weight, tolerance=tolerance, most=most_passes
@@ -102,11 +102,11 @@ def _rows(chunks: Chunks, funds: FundTable, layout: Layout) -> Iterator[Rows]:
         yield rows_of(chunk, layout)
 
 
-def _read_all(parts: Iterator[Rows], rates: Floats, temperature: float, expected: int) -> Reading:
+def _read_all(parts: Iterator[Rows], unit_price: Floats, temperature: float, expected: int) -> Reading:
     total: Reading | None = None
     count = 0
     for rows in parts:
-        reading = read_rows(rows, rates, temperature)
+        reading = read_rows(rows, unit_price, temperature)
         total = reading if total is None else total + reading
         count += len(rows.quality)
     if total is None or count != expected:

@@ -22,6 +22,9 @@ from pointsman.records import Ints, Vectors
 POOLINGS = ("mean", "cls")
 MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
 
+# a parent's sessions, kept for good: to drop one in the child waits for threads that didn't follow the fork
+_INHERITED: list[Any] = []
+
 
 class OnnxEmbedder:
     """A transformer exported to ONNX; the token vectors pooled to one vector a text.
@@ -60,6 +63,7 @@ class OnnxEmbedder:
         self._path, self._threads = model, threads
         self._pooling, self._batch_tokens = pooling, batch_tokens
         self._process = -1
+        self._session: Any = None
         self.dimension = int(self._pooled(["a"]).shape[1])
         mark = fingerprint([model, tokenizer])
         self.name = f"onnx/{Path(folder).name}-{mark}/{pooling}/cap={cap_tokens}"
@@ -85,6 +89,7 @@ class OnnxEmbedder:
         """Open the session in this process, unless that is done."""
         if self._process == os.getpid():
             return
+        _INHERITED.append(self._session)
         self._session = _session(self._path, self._threads)
         self._inputs = _input_names(self._session, self._path)
         self._output = _output_name(self._session, self._path)

@@ -110,6 +110,8 @@ class _KnownPieces(dict[str, list[int]]):
         return (self._special[part],) if part in self._special else self._of_plain(part)
 
     def _of_plain(self, text: str) -> list[int]:
+        if not text:
+            return []
         # a leading space and a visible sign for spaces are what the tokenizer's own normalizer would do
         pieces = self._cut(SPACE + text.replace(" ", SPACE))
         return list(chain.from_iterable(map(self.__getitem__, pieces)))

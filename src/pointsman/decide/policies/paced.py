@@ -14,8 +14,8 @@ import numpy as np
 from pointsman.decide.dual import solve
 from pointsman.decide.pacing import Volume
 from pointsman.decide.policies.policy import Briefing, Source, Traits, View
-from pointsman.decide.program import FundTable, amounts_of, charges, program_of
-from pointsman.records import Estimates, Floats
+from pointsman.decide.program import FundTable, amounts_of, charges_at, program_of, unit_prices
+from pointsman.records import UNITS, Estimates, Floats
 
 ROWS_PER_FUND = 60  # a price is set by the queries near its margin: more funds need more rows to see enough of them
 
@@ -30,7 +30,8 @@ class PacedState:
         sample: held-out estimates of history rows that stand for what will arrive.
         recent: the latest arrivals up to the last solve, newest last, at the history's rates like `sample`.
         fresh: the batches since, joined at the next solve: joining at every decision would cost more than deciding.
-        price: [F] in force; None before the first solve.
+        price: [F] in force.
+        unit_price: [units, M], the same by model and unit, kept because every decision needs it.
         factor: [M] the rate factor that the prices were solved with.
         due: seen count at which prices are solved again.
     """
@@ -41,6 +42,7 @@ class PacedState:
     recent: Estimates
     fresh: tuple[Estimates, ...]
     price: Floats
+    unit_price: Floats
     factor: Floats
     due: int
 
@@ -79,6 +81,7 @@ class Paced:
             sample.take(slice(0, 0)),
             (),
             np.zeros(len(briefing.funds)),
+            np.zeros((len(UNITS), models)),
             np.ones(models),
             0,
         )
@@ -92,7 +95,7 @@ class Paced:
             state = replace(state, volume=volume, recent=recent, fresh=(), factor=view.rate_factor)
             state = self._solve(state, view.remaining, view.seen)
         amounts = amounts_of(view.estimates, state.funds)
-        scores = view.estimates.quality - charges(state.price, state.funds, amounts, len(view.estimates))
+        scores = view.estimates.quality - charges_at(state.unit_price, amounts, len(view.estimates))
         return scores, replace(state, fresh=self._with_batch(state.fresh, view))
 
     def _with_batch(self, fresh: tuple[Estimates, ...], view: View) -> tuple[Estimates, ...]:
@@ -111,7 +114,8 @@ class Paced:
         funds = state.funds.with_budget(remaining)
         solved = solve(program_of(rows, funds, weights), start=state.price)
         pause = min(state.volume.forecast / self.resolves, state.volume.to_come / 8)
-        return replace(state, price=solved.price, due=seen + max(16, int(pause)))
+        unit_price = unit_prices(solved.price, funds)
+        return replace(state, price=solved.price, unit_price=unit_price, due=seen + max(16, int(pause)))
 
     def price(self, state: PacedState) -> Floats:
         """Today's prices."""

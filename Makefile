@@ -33,7 +33,7 @@ bench: venv
 	$(BIN)/python benchmarks/embedders.py
 
 docs: venv
-	$(BIN)/python docs/check.py
+	$(BIN)/python -m pytest tests/test_docs.py
 
 # Made with uv, which isn't needed otherwise. The file names no download address.
 lock:

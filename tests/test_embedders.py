@@ -587,19 +587,33 @@ def test_a_malformed_key_is_refused_without_showing_it(key: str, monkeypatch: py
 # --- sentence-transformers
 
 
-def test_sentence_transformers_runs_a_model_from_a_folder(tmp_path: Path) -> None:
-    """Extra `sentence-transformers`: a tiny model built here gives unit rows; a missing one is named."""
-    package = pytest.importorskip(
-        "sentence_transformers", reason="the extra `sentence-transformers` (torch) is not installed"
-    )
+def tiny_bert(folder: Path) -> None:
+    """A transformer of one layer with random weights, in a folder as `save_pretrained` leaves it."""
+    pytest.importorskip("sentence_transformers", reason="the extra `sentence-transformers` is not installed")
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    tiny_tokenizer(tmp_path)
-    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
-    words = package.models.StaticEmbedding(tokenizer, embedding_weights=torch.tensor(TABLE))
-    folder = tmp_path / "model"
-    package.SentenceTransformer(modules=[words], device="cpu").save(str(folder))
-    made: Embedder = load_embedder(f"sentence-transformers:{folder}")
-    root = np.sqrt(0.5)
-    assert np.allclose(made.embed(["red green", " ", "blue"]), [[root, root, 0], [0, 0, 0], [0, 0, 1]], atol=1e-6)
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    transformers.BertModel(config).save_pretrained(folder)
+    tiny_tokenizer(folder)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), pad_token="[PAD]", unk_token="[UNK]", model_max_length=64
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def test_sentence_transformers_runs_a_model_from_a_folder(tmp_path: Path) -> None:
+    """Extra `sentence-transformers`: unit rows in the texts' order, the cap in force, a missing model named."""
+    tiny_bert(tmp_path)
+    made: Embedder = load_embedder(f"sentence-transformers:{tmp_path}#cap_tokens=4,batch=2")
+    texts = ["red green", " ", "blue", "red red red red", "red red red red blue", "green"]
+    vectors = made.embed(texts)
+    assert made.dimension == 8
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 0, 1, 1, 1, 1], abs=1e-5)
+    assert np.allclose(vectors, np.vstack([made.embed([text]) for text in texts]), atol=1e-5)
+    assert np.allclose(vectors[3], vectors[4], atol=1e-6)
+    assert made.name.endswith("/cap=4")
     with pytest.raises(InputError, match="can't be loaded"):
         load_embedder(f"sentence-transformers:{tmp_path / 'nothing'}")

@@ -1,5 +1,6 @@
 """The `pointsman` command: parse, call, print.
 
+A command's module is loaded when the command is called, so that `--help` doesn't wait for numerical libraries.
 An `InputError` is printed on one screen and ends the command with code 2; Ctrl-C ends it with 130 after what is
 running has been put away. Anything else is a bug and keeps its trace.
 """
@@ -7,24 +8,53 @@ running has been put away. Anything else is a bug and keeps its trace.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
-from pointsman.cli import bench, data, demo, explain, route
 from pointsman.errors import InputError
 
+COMMANDS = {
+    "demo": "Route a simulated workload under budgets, compare policies, and draw the pictures.",
+    "route": "Assign every prompt of a file to a model, within funds.",
+    "explain": "Show why a query would go where it would go.",
+    "bench": "Experiments on recorded outcomes.",
+    "data": "Fetch, import, describe and list outcome sets.",
+}
+
+
+class Commands(TyperGroup):
+    """The commands by name; each is a module of this package with an `app`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """What the help page needs of a command; None for an unknown one."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called, loaded."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, typer.main.get_command(import_module(f"pointsman.cli.{name}").app), rest
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Route every LLM query to the right model, so that fixed budgets buy the most quality.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(data.app, name="data")
-app.add_typer(bench.app, name="bench")
-app.command("route")(route.route)
-app.command("explain")(explain.explain)
-app.command("demo")(demo.demo)
+
+
+@app.callback()
+def group() -> None:
+    """Route every LLM query to the right model, so that fixed budgets buy the most quality."""
 
 
 def main() -> None:

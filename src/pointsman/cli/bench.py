@@ -23,7 +23,7 @@ from pointsman.evaluate.plan import Circumstance, Request, check, parse_policies
 from pointsman.evaluate.prepare import Setting, default_test
 from pointsman.evaluate.report import write_report
 from pointsman.evaluate.rows import Meta, Rows, RunWriter, export_json, read_rows
-from pointsman.evaluate.tables import main_table, ratio_table, standing_sentence, standings, to_rich
+from pointsman.evaluate.tables import main_table, ratio_table, ratios, standing_sentence, standings, to_rich
 from pointsman.outcomes import LeftOut, complete
 from pointsman.records import Outcomes
 
@@ -140,7 +140,8 @@ def show(rows: Rows) -> None:
     """Prints the main table, the ratios, and where `paced` stands."""
     console = Console()
     console.print(to_rich(main_table(rows)))
-    console.print(to_rich(ratio_table(rows)))
+    if ratios(rows):
+        console.print(to_rich(ratio_table(rows)))
     if found := standings(rows):
         console.print(standing_sentence(found), highlight=False)
     console.print(rows.meta.left_out, style="dim", highlight=False)

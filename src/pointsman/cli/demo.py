@@ -30,6 +30,8 @@ from pointsman.outcomes import complete
 from pointsman.records import Decision, Outcomes
 from pointsman.router import Router
 
+app = typer.Typer()
+
 POLICIES = (
     "port,greedy-perf,greedy-feasible,batchsplit-prorated,cheapest-pooled,mirror-descent,"
     "paced,paced-pooled,approx-optimum,optimum"
@@ -37,6 +39,7 @@ POLICIES = (
 BATCH = 32
 
 
+@app.command()
 def demo(
     queries: Annotated[int, typer.Option(help="Simulated queries; 55 % of them are routed.")] = 6000,
     orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 3,

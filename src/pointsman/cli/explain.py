@@ -20,6 +20,8 @@ from pointsman.estimate.index import build_index
 from pointsman.records import Decision, Fund, Outcomes
 from pointsman.router import Router
 
+app = typer.Typer()
+
 NINETY = 1.645  # standard errors on each side of a 90 % interval
 
 
@@ -34,6 +36,7 @@ class Neighbour:
     mean_score: float
 
 
+@app.command()
 def explain(
     text: Annotated[str, typer.Argument(help="The query.")],
     history: Annotated[str, typer.Option(help="Past outcomes: a folder, or `simulated`.")],

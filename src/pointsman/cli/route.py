@@ -20,7 +20,10 @@ from pointsman.errors import InputError
 from pointsman.estimate.embedders import load_embedder
 from pointsman.router import Router
 
+app = typer.Typer()
 
+
+@app.command()
 def route(
     file: Annotated[
         Path,

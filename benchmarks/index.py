@@ -9,12 +9,13 @@ candidate is measured in a process of its own with one thread, at the PORT paper
 Columns: seconds to build; recall@10 and share of the ten places that hold the same id as the exact answer, as built,
 then recall with a tenth of the rows repeating one vector, then recall after half the rows were removed and as many
 others added (a library without removal shows a dash); microseconds a query alone and in batches of 256, medians;
-the same divided by the exact index's; megabytes of memory beyond the vectors it was given.
+the same divided by the exact index's; megabytes of memory beyond the vectors it was given (Linux with glibc).
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import os
@@ -159,6 +160,8 @@ def recall(found: Ints, tenth: Vectors, vectors: Vectors, queries: Vectors) -> f
 
 
 def resident_mb() -> float:
+    """Memory held by this process, after giving what is free back to the system."""
+    ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

@@ -37,6 +37,7 @@ POLICIES = (
     "paced,paced-pooled,approx-optimum,optimum"
 )
 BATCH = 32
+FACTOR = 3.0  # money for three times the cheapest model: enough for the dearer ones to matter, too little for all
 
 
 @app.command()
@@ -57,7 +58,7 @@ def demo(
     outcomes, left_out = complete(simulate(queries, seed=seed))
     setting = Setting(default_test(len(outcomes)), seed=seed)
     _route_live(outcomes, setting, console)
-    base = Circumstance(setting, "weighted", 1.0, "iid", 0)
+    base = Circumstance(setting, "weighted", FACTOR, "iid", 0)
     rows = run_and_keep(outcomes, left_out, Request(parse_policies(POLICIES), base, orders), out)
     show(rows)
     console.print(f"report: {write_report(out)}", highlight=False)
@@ -71,7 +72,7 @@ def _route_live(outcomes: Outcomes, setting: Setting, console: Console) -> None:
     tested, past = split_rows(len(outcomes), setting)
     test, history = outcomes.take(tested), outcomes.take(past)
     weights = split_weights("weighted", history, np.random.default_rng(setting.seed))
-    funds = budget_funds(outcomes.models, weights, total_budget(test, 1.0))
+    funds = budget_funds(outcomes.models, weights, total_budget(test, FACTOR))
     with console.status("learning from history"):
         router = Router.fit(history, funds, volume=len(test), seed=setting.seed)
     with Live(console=console, refresh_per_second=8) as live:

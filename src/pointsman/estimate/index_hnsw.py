@@ -143,12 +143,14 @@ class HnswIndex:
     def _ask(self, queries: Halves, ids: Ints, similarities: Vectors) -> None:
         """Write the graph's answers into `ids` and `similarities` [Q, width]."""
         found = self._graph.search(queries, ids.shape[1], threads=1)
-        # for one query usearch gives one row, of the matches alone
-        counts = getattr(found, "counts", np.array([len(found.keys)]))[:, None]
-        filled = np.arange(ids.shape[1]) < counts
-        ids[filled] = found.keys[filled if found.keys.ndim == 2 else ...].astype(np.int64)
-        similarities[filled] = 1.0 - found.distances[filled if found.keys.ndim == 2 else ...]
-        np.clip(similarities, -np.inf, 1.0, out=similarities)
+        keys, alike = found.keys, np.minimum(np.float32(1.0) - found.distances, np.float32(1.0))
+        if keys.ndim == 1:  # for one query usearch gives one row, of the matches alone
+            ids[0, : len(keys)], similarities[0, : len(keys)] = keys, alike
+        elif found.counts.min() == ids.shape[1]:
+            ids[:], similarities[:] = keys, alike
+        else:
+            filled = np.arange(ids.shape[1]) < found.counts[:, None]
+            ids[filled], similarities[filled] = keys[filled], alike[filled]
 
     def _spread(self, ids: Ints, similarities: Vectors) -> None:
         """Put the followers of every id found beside it, in order of their ids, and cut at k."""

@@ -143,10 +143,13 @@ def surface(texts: Sequence[str]) -> Float32s:
     Returns:
         float32 [Q, len(NAMES)], finite: counts as log(1 + count), shares in [0, 1], means plain.
     """
-    buffer, starts = joined(texts)
-    lengths = np.array([len(text) for text in texts], np.float32)
+    return surface_of(texts, *joined(texts))
+
+
+def surface_of(texts: Sequence[str], buffer: Bytes, starts: NDArray[np.int64]) -> Float32s:
+    """`surface` of texts whose bytes are at hand already, as `joined` gives them."""
     out = np.zeros((len(texts), len(NAMES)), np.float32)
-    out[:, 0] = np.log1p(lengths)
+    out[:, 0] = np.log1p(np.array([len(text) for text in texts], np.float32))
     _scan(buffer, starts, _TABLE, KINDS, out)
     return out
 

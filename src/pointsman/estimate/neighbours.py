@@ -27,7 +27,8 @@ class Neighbours:
         models: ids of the M models.
         index: of the history's vectors.
         k: how many neighbours.
-        table: float [H, 3M], score, cost in USD and output tokens side by side, NaN where missing.
+        table: float [H + 1, 3M], score, cost in USD and output tokens side by side, NaN where missing; the last
+            row is all missing, for a neighbour that the index didn't find (id -1).
         means: float [3M], column means of `table`.
         width: dimensions of the vectors.
     """
@@ -82,6 +83,7 @@ def fit_neighbours(
     if k < 1:
         raise InputError(f"k is {k}", place="neighbours", remedy="use at least one neighbour")
     table = np.hstack([history.score, history.cost_usd, history.output_tokens])
+    table = np.vstack([table, np.full(table.shape[1], np.nan)])
     known = np.isfinite(table)
     means = np.where(known, table, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     built = build_index(index, prompts.vectors)

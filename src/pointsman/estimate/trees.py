@@ -6,12 +6,11 @@ number an output. Questions are picked by how well they split a few random mixtu
 outputs. Two kinds of column are asked about: dense ones (is it above a threshold?) and counts of tokens (at least t
 times?), which are kept as lists of rows because most are zero. Squared error: leaves are shrunken means, so the
 predictions are conditional means. Missing cells have no weight. Takes and gives arrays; randomness comes in as a
-generator; no early stopping here (`stages` lets the caller look).
+generator; when to stop is the caller's business (`Forest.part`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -44,36 +43,38 @@ class Growth:
         mixtures: how many random mixtures of the outputs judge a question.
     """
 
-    trees: int = 300
+    trees: int = 400
     depth: int = 6
     rate: float = 0.05
-    penalty: float = 5.0
+    penalty: float = 2.0
     columns: float = 0.3
-    rows: float = 0.8
+    rows: float = 0.95
     mixtures: int = 2
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Fitted trees: `base` plus one leaf of every tree.
+    """Fitted trees; the prediction is the sum of one leaf of every tree.
 
     Attributes:
         columns: int32 [T, depth], the column each question asks about; tokens come after the dense ones.
         thresholds: float32 [T, depth]; the answer is yes where the column's value is above it.
         leaves: float32 [T, 2^depth, K], first question as the highest bit.
-        base: float [K], the outputs' means.
     """
 
     columns: Rows
     thresholds: Float32s
     leaves: Float32s
-    base: Floats
 
     def predict(self, dense: Float32s, counts: Bytes) -> Floats:
         """Expected outputs, float [Q, K], for dense columns [Q, F] and token counts [Q, V]."""
-        out = np.zeros((len(dense), len(self.base)), np.float32)
+        out = np.zeros((len(dense), self.leaves.shape[2]), np.float32)
         _add_trees(dense, counts, self.columns, self.thresholds, self.leaves, out)
-        return out + self.base
+        return out.astype(np.float64)
+
+    def part(self, first: int, last: int) -> Forest:
+        """The trees from `first` up to but without `last`."""
+        return Forest(self.columns[first:last], self.thresholds[first:last], self.leaves[first:last])
 
 
 @dataclass(frozen=True)
@@ -143,22 +144,14 @@ def _token_questions(counts: Bytes) -> tuple[NDArray[np.int64], Rows, Rows, Rows
     return starts, joined, np.array(tokens, np.int32), np.array(steps, np.int32)
 
 
-def fit_forest(
-    design: Binned,
-    outputs: Floats,
-    growth: Growth,
-    rng: np.random.Generator,
-    stages: Callable[[int, Forest], None] | None = None,
-) -> Forest:
-    """Boost trees on `outputs` [N, K] (NaN where missing, every column has a value).
+def fit_forest(design: Binned, outputs: Floats, growth: Growth, rng: np.random.Generator) -> Forest:
+    """Boost trees on `outputs` [N, K], which are deviations from what is expected without looking (NaN: missing).
 
     Returns:
-        The forest, the same for the same generator state.
+        The forest, the same for the same state of the generator. An output without a value gets leaves of zero.
     """
     known = np.isfinite(outputs)
-    count = np.maximum(known.sum(axis=0), 1)
-    base = np.where(known, outputs, 0.0).sum(axis=0) / count
-    residual = np.where(known, outputs - base, 0.0).astype(np.float32)
+    residual = np.where(known, outputs, 0.0).astype(np.float32)
     weight = known.astype(np.float32)
     n, k = outputs.shape
     columns = np.zeros((growth.trees, growth.depth), np.int32)
@@ -173,7 +166,7 @@ def fit_forest(
         _grow(design.bins, design.starts, design.rows, sketch, dense, tokens, growth.penalty, leaf, questions)
         columns[t], thresholds[t] = _translate(design, questions)
         _settle(residual, weight, leaf, np.float32(growth.penalty), np.float32(growth.rate), leaves[t])
-    return Forest(columns, thresholds, leaves, base)
+    return Forest(columns, thresholds, leaves)
 
 
 def _sketch(residual: Float32s, presence: Float32s, growth: Growth, rng: np.random.Generator) -> Float32s:

@@ -177,7 +177,7 @@ def test_import_prints_its_report(tmp_path: Path) -> None:
     words = ("import", table, "--to", tmp_path / "set", "--map", "prompt=q", "--map", "cost_usd=price")
     assert "row 2, column `score`" in refusal(*words)
     assert "`prompt` is not COLUMN=SOURCE" in refusal(*words, "--map", "prompt")
-    text = run(*words, "--skip-bad", "--title", "Mine", "--licence", "CC0")
+    text = " ".join(run(*words, "--skip-bad", "--title", "Mine", "--licence", "CC0").split())
     for expected in ("1 outcomes: 1 queries x 1 models", "prompt = q", "left out, is above 1: 1", "row 2, score"):
         assert expected in text
     assert read(tmp_path / "set").title == "Mine"

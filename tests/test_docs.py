@@ -38,7 +38,7 @@ def test_commands_exist(page: Path) -> None:
         words = shlex.split(line, comments=True)
         if not words or words[0] != "pointsman":
             continue
-        command = []
+        command: list[str] = []
         for word in words[1:]:
             if word.startswith("-") or CliRunner().invoke(app, [*command, word, "--help"]).exit_code != 0:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
@@ -329,6 +330,17 @@ def test_an_index_serves_before_and_after_a_fork(kind: IndexKind) -> None:
     if child == 0:  # pragma: no cover - the child's life isn't recorded
         os._exit(0 if np.array_equal(index.search(queries, 5)[0], wanted) else 3)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@both
+def test_many_threads_may_search_at_once(kind: IndexKind) -> None:
+    """Four threads searching one index all get the answers that one alone gets."""
+    vectors, queries = drawn(2000, 100, 32)
+    index = build_index(kind, vectors)
+    wanted = index.search(queries, 8)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: index.search(queries, 8), range(40)))
+    assert all(np.array_equal(ids, wanted[0]) and np.array_equal(alike, wanted[1]) for ids, alike in found)
 
 
 # --- bad input

@@ -39,7 +39,6 @@ class Growth:
         rate: share of a leaf's mean that is added.
         penalty: rows of zero residual added to every leaf.
         columns: share of the columns of either kind that a tree may ask about.
-        rows: share of the rows that choose a tree's questions (all rows set its leaves).
         mixtures: how many random mixtures of the outputs judge a question.
     """
 
@@ -48,7 +47,6 @@ class Growth:
     rate: float = 0.05
     penalty: float = 2.0
     columns: float = 0.3
-    rows: float = 0.95
     mixtures: int = 2
 
 
@@ -170,12 +168,11 @@ def fit_forest(design: Binned, outputs: Floats, growth: Growth, rng: np.random.G
 
 
 def _sketch(residual: Float32s, presence: Float32s, growth: Growth, rng: np.random.Generator) -> Float32s:
-    """Random mixtures of the residuals, then the weight, [N, mixtures + 1]; rows left out of the draw are zero."""
-    n, k = residual.shape
+    """Random mixtures of the residuals, then the weight, [N, mixtures + 1]."""
+    k = residual.shape[1]
     mixed = residual @ rng.standard_normal((k, growth.mixtures), dtype=np.float32)
     mixed /= np.maximum(mixed.std(axis=0), 1e-9)
-    drawn = rng.random(n, dtype=np.float32) < growth.rows
-    return np.asarray(np.column_stack([mixed, presence]) * drawn[:, None], np.float32)
+    return np.asarray(np.column_stack([mixed, presence]), np.float32)
 
 
 def _drawn(count: int, growth: Growth, rng: np.random.Generator) -> Rows:

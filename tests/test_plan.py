@@ -8,9 +8,10 @@ import pytest
 
 from pointsman.decide.policies import POLICIES
 from pointsman.errors import InputError
-from pointsman.evaluate.plan import Circumstance, Request, Task, check, circumstances, parse_policies
+from pointsman.evaluate.plan import Circumstance, Request, Task, check, circumstances, parse_policies, parse_scenarios
 from pointsman.evaluate.prepare import Setting, default_test, split_rows
 from pointsman.evaluate.rows import SWEEPS, Sweep
+from pointsman.evaluate.scenarios import SCENARIOS
 
 BASE = Circumstance(Setting(100), "weighted", 1.0, "iid", 0)
 
@@ -30,6 +31,13 @@ def test_every_sweep_varies_its_own_parameter(sweep: Sweep) -> None:
     found = circumstances(request(sweep), 200, 8, ["wordllama", "fuse"])
     assert len(found) >= 2
     assert len({Task("paced", at).key for at in found}) == len(found)
+
+
+def test_scenarios_are_separate_runs() -> None:
+    """Several scenarios in one command are runs of their own; `all` is every one."""
+    found = circumstances(replace(request(), scenarios=parse_scenarios("iid, burst")), 200, 8, [])
+    assert [at.scenario for at in found] == ["iid", "burst"]
+    assert parse_scenarios("all") == SCENARIOS
 
 
 def test_volume_keeps_the_history() -> None:
@@ -66,8 +74,9 @@ def test_refusals() -> None:
     """Unknown splits, scenarios and sweeps and a count below one are refused."""
     with pytest.raises(InputError, match="split"):
         check(replace(request(), base=replace(BASE, split="fair")))
-    with pytest.raises(InputError, match="scenario"):
-        check(replace(request(), base=replace(BASE, scenario="flood")))
+    for wrong in ("flood", "", "iid,flood"):
+        with pytest.raises(InputError, match="scenario"):
+            parse_scenarios(wrong)
     with pytest.raises(InputError, match="sweep"):
         check(replace(request(), sweep="time"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="orders"):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -19,10 +19,10 @@ from pointsman.decide.policies import Options
 from pointsman.errors import InputError
 from pointsman.estimate.embedders import installed_embedders
 from pointsman.evaluate.bench import run_bench
-from pointsman.evaluate.plan import Circumstance, Request, check, parse_policies
+from pointsman.evaluate.plan import Circumstance, Request, check, parse_policies, parse_scenarios
 from pointsman.evaluate.prepare import Setting, default_test
 from pointsman.evaluate.report import write_report
-from pointsman.evaluate.rows import Meta, Rows, RunWriter, export_json, read_rows
+from pointsman.evaluate.rows import Meta, Rows, RunWriter, Sweep, export_json, read_rows
 from pointsman.evaluate.tables import main_table, ratio_table, ratios, standing_sentence, standings, to_rich
 from pointsman.outcomes import LeftOut, complete
 from pointsman.records import Outcomes
@@ -58,7 +58,7 @@ def budget(
         str | None, typer.Option(help="volume, factor, split, k, alpha, eps, history, models or embedder.")
     ] = None,
     scenario: Annotated[
-        str, typer.Option(help="iid, shift, burst, volume-low, volume-high, outage or rate-cut.")
+        str, typer.Option(help="Some of iid, shift, burst, volume-low, volume-high, outage, rate-cut; or all.")
     ] = "iid",
     min_coverage: Annotated[float, typer.Option(help="Models with a smaller share of the rows are left out.")] = 0.97,
     out: Annotated[Path | None, typer.Option(help="Keep rows, tables, pictures and a report here; resumes.")] = None,
@@ -73,8 +73,8 @@ def budget(
     named = parse_policies(policies)
     outcomes, left_out = complete(outcomes_at(data, seed), min_coverage)
     setting = Setting(test or default_test(len(outcomes)), k=k, embedder=embedder, seed=seed)
-    base = Circumstance(setting, split, factor, scenario, 0, Options(alpha, eps))
-    request = check(Request(named, base, orders, sweep))  # type: ignore[arg-type]
+    base = Circumstance(setting, split, factor, "iid", 0, Options(alpha, eps))
+    request = check(Request(named, base, orders, cast(Sweep | None, sweep), parse_scenarios(scenario)))
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers", place="--workers", remedy="use at least 1")
     with tempfile.TemporaryDirectory() if out is None else nullcontext(str(out)) as folder:

@@ -39,7 +39,6 @@ class Growth:
         rate: share of a leaf's mean that is added.
         penalty: rows of zero residual added to every leaf.
         columns: share of the columns of either kind that a tree may ask about.
-        mixtures: how many random mixtures of the outputs judge a question.
     """
 
     trees: int = 400
@@ -47,7 +46,6 @@ class Growth:
     rate: float = 0.05
     penalty: float = 2.0
     columns: float = 0.3
-    mixtures: int = 2
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def fit_forest(design: Binned, outputs: Floats, growth: Growth, rng: np.random.G
     leaf = np.zeros(n, np.int32)
     presence = weight.mean(axis=1, dtype=np.float32)
     for t in range(growth.trees):
-        sketch = _sketch(residual, presence, growth, rng)
+        sketch = _sketch(residual, presence, rng)
         dense, tokens = _drawn(design.bins.shape[0], growth, rng), _drawn(len(design.tokens), growth, rng)
         questions = np.full((growth.depth, 2), -1, np.int32)
         _grow(design.bins, design.starts, design.rows, sketch, dense, tokens, growth.penalty, leaf, questions)
@@ -167,10 +165,9 @@ def fit_forest(design: Binned, outputs: Floats, growth: Growth, rng: np.random.G
     return Forest(columns, thresholds, leaves)
 
 
-def _sketch(residual: Float32s, presence: Float32s, growth: Growth, rng: np.random.Generator) -> Float32s:
-    """Random mixtures of the residuals, then the weight, [N, mixtures + 1]."""
-    k = residual.shape[1]
-    mixed = residual @ rng.standard_normal((k, growth.mixtures), dtype=np.float32)
+def _sketch(residual: Float32s, presence: Float32s, rng: np.random.Generator) -> Float32s:
+    """Two random mixtures of the residuals, then the weight, [N, 3]."""
+    mixed = residual @ rng.standard_normal((residual.shape[1], 2), dtype=np.float32)
     mixed /= np.maximum(mixed.std(axis=0), 1e-9)
     return np.asarray(np.column_stack([mixed, presence]), np.float32)
 
@@ -198,17 +195,13 @@ def _translate(design: Binned, questions: Rows) -> tuple[Rows, Float32s]:
 def _grow(bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions):  # type: ignore[no-untyped-def]
     """Ask the best question level by level; leaves the rows' leaves in `leaf`."""
     leaf[:] = 0
-    r = sketch.shape[1] - 1
     for d in range(len(questions)):
-        n_leaves = 1 << d
-        totals = np.zeros((n_leaves, r + 1), np.float32)
+        totals = np.zeros((1 << d, 3), np.float32)
         for i in range(len(leaf)):
-            for k in range(r + 1):
-                totals[leaf[i], k] += sketch[i, k]
+            _add(totals[leaf[i]], sketch, i)
         bar = np.float32(1e-6)
-        for l in range(n_leaves):  # noqa: E741
-            for k in range(r):
-                bar += totals[l, k] ** 2 / (totals[l, r] + penalty)
+        for j in range(len(totals)):
+            bar += _fit(totals[j, 0], totals[j, 1], totals[j, 2], penalty)
         bar, column, cut = _best_dense(bins, sketch, leaf, dense, totals, penalty, bar)
         bar, token = _best_token(starts, rows, sketch, leaf, tokens, totals, penalty, bar)
         for i in range(len(leaf)):
@@ -223,31 +216,40 @@ def _grow(bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions): 
                 leaf[i] += bins[column, i] > cut
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add(cell, sketch, i):  # type: ignore[no-untyped-def]
+    cell[0] += sketch[i, 0]
+    cell[1] += sketch[i, 1]
+    cell[2] += sketch[i, 2]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _fit(first, second, weight, penalty):  # type: ignore[no-untyped-def]
+    """What one leaf explains of both mixtures: squared sums over weight and penalty."""
+    return (first * first + second * second) / (weight + penalty)
+
+
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _best_dense(bins, sketch, leaf, dense, totals, penalty, bar):  # type: ignore[no-untyped-def]
     """The dense question that gains most above `bar`: (gain, column, cut), column -1 if none does."""
-    n_leaves, width = totals.shape
-    r = width - 1
+    n_leaves = len(totals)
     column, cut = -1, 0
-    table = np.zeros((n_leaves, BINS, width), np.float32)
-    left = np.zeros(width, np.float32)
+    table = np.zeros((n_leaves * BINS, 3), np.float32)
+    gains = np.zeros(BINS - 1, np.float32)
     for f in dense:
         table[:] = 0
         values = bins[f]
         for i in range(len(leaf)):
-            cell = table[leaf[i], values[i]]
-            for k in range(width):
-                cell[k] += sketch[i, k]
-        gains = np.zeros(BINS - 1, np.float32)
-        for l in range(n_leaves):  # noqa: E741
-            left[:] = 0
+            _add(table[leaf[i] * BINS + values[i]], sketch, i)
+        gains[:] = 0
+        for j in range(n_leaves):
+            first = second = weight = np.float32(0)
             for b in range(BINS - 1):
-                for k in range(width):
-                    left[k] += table[l, b, k]
-                low = np.float32(1) / (left[r] + penalty)
-                high = np.float32(1) / (totals[l, r] - left[r] + penalty)
-                for k in range(r):
-                    gains[b] += left[k] ** 2 * low + (totals[l, k] - left[k]) ** 2 * high
+                cell = table[j * BINS + b]
+                first, second, weight = first + cell[0], second + cell[1], weight + cell[2]
+                gains[b] += _fit(first, second, weight, penalty) + _fit(
+                    totals[j, 0] - first, totals[j, 1] - second, totals[j, 2] - weight, penalty
+                )
         for b in range(BINS - 1):
             if gains[b] > bar:
                 bar, column, cut = gains[b], f, b
@@ -257,22 +259,17 @@ def _best_dense(bins, sketch, leaf, dense, totals, penalty, bar):  # type: ignor
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _best_token(starts, rows, sketch, leaf, tokens, totals, penalty, bar):  # type: ignore[no-untyped-def]
     """The token question that gains most above `bar`: (gain, question), question -1 if none does."""
-    n_leaves, width = totals.shape
-    r = width - 1
     best = -1
-    yes = np.zeros((n_leaves, width), np.float32)
+    yes = np.zeros(totals.shape, np.float32)
     for c in tokens:
         yes[:] = 0
         for p in range(starts[c], starts[c + 1]):
-            i = rows[p]
-            for k in range(width):
-                yes[leaf[i], k] += sketch[i, k]
+            _add(yes[leaf[rows[p]]], sketch, rows[p])
         gain = np.float32(0)
-        for l in range(n_leaves):  # noqa: E741
-            high = np.float32(1) / (yes[l, r] + penalty)
-            low = np.float32(1) / (totals[l, r] - yes[l, r] + penalty)
-            for k in range(r):
-                gain += yes[l, k] ** 2 * high + (totals[l, k] - yes[l, k]) ** 2 * low
+        for j in range(len(totals)):
+            gain += _fit(yes[j, 0], yes[j, 1], yes[j, 2], penalty) + _fit(
+                totals[j, 0] - yes[j, 0], totals[j, 1] - yes[j, 1], totals[j, 2] - yes[j, 2], penalty
+            )
         if gain > bar:
             bar, best = gain, c
     return bar, best
@@ -287,9 +284,9 @@ def _settle(residual, weight, leaf, penalty, rate, leaves):  # type: ignore[no-u
         for m in range(k):
             leaves[leaf[i], m] += residual[i, m]
             counts[leaf[i], m] += weight[i, m]
-    for l in range(len(leaves)):  # noqa: E741
+    for j in range(len(leaves)):
         for m in range(k):
-            leaves[l, m] *= rate / counts[l, m]
+            leaves[j, m] *= rate / counts[j, m]
     for i in range(n):
         for m in range(k):
             residual[i, m] -= leaves[leaf[i], m] * weight[i, m]

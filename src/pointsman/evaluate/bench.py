@@ -24,7 +24,7 @@ from pointsman.decide.policies import Source, make_policy
 from pointsman.decide.program import FundTable, amounts_of, compile_funds
 from pointsman.evaluate.budgets import budget_funds, split_weights, total_budget
 from pointsman.evaluate.plan import REFERENCE, Circumstance, Request, Task, circumstances
-from pointsman.evaluate.prepare import Bench, load_bench, prepare, save_bench, truth_of
+from pointsman.evaluate.prepare import Bench, Preparer, load_bench, save_bench, truth_of
 from pointsman.evaluate.replay import TRACE_POINTS, Case, Result, at_rates, drawn_by, replay
 from pointsman.evaluate.rows import Run, RunWriter, Trace
 from pointsman.evaluate.scenarios import make_world
@@ -65,13 +65,13 @@ def run_bench(
     policies = tuple(dict.fromkeys((REFERENCE, *request.policies)))
     todo = [Task(p, at) for at in places for p in policies]
     missing = [task for task in todo if task.key not in writer.done_keys()]
-    finished = len(todo) - len(missing)
+    finished, preparer = len(todo) - len(missing), Preparer(outcomes, cache)
     for setting in dict.fromkeys(task.at.setting for task in missing):
         tasks = [task for task in missing if task.at.setting == setting]
         progress(f"estimates for {setting.test:,} queries ({setting.embedder}, k {setting.k})", finished, len(todo))
         with tempfile.TemporaryDirectory(prefix="pointsman-") as folder:
             path = Path(folder) / "bench.pickle"
-            save_bench(prepare(outcomes, setting, _sources(policies), cache), path)
+            save_bench(preparer.prepare(setting, _sources(policies)), path)
             for done in _run_all(tasks, path, workers or os.cpu_count() or 1):
                 writer.append(done.run, done.trace)
                 finished += 1

@@ -57,6 +57,7 @@ class Request:
     base: Circumstance
     orders: int
     sweep: Sweep | None = None
+    scenarios: tuple[str, ...] = ("iid",)
 
 
 def parse_policies(text: str) -> tuple[str, ...]:
@@ -74,20 +75,31 @@ def parse_policies(text: str) -> tuple[str, ...]:
     return named
 
 
+def parse_scenarios(text: str) -> tuple[str, ...]:
+    """Scenario names from a comma-separated list; `all` is every scenario.
+
+    Raises:
+        InputError: an unknown name, or none.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    named = SCENARIOS if names == ("all",) else names
+    for name in named or ("",):
+        if name not in SCENARIOS:
+            known = f"use all, or some of {', '.join(SCENARIOS)}"
+            raise InputError(f"scenario {name!r} is unknown", place="--scenario", remedy=known)
+    return named
+
+
 def check(request: Request) -> Request:
     """The request, if it makes sense.
 
     Raises:
-        InputError: unknown split, scenario or sweep, or fewer than one order.
+        InputError: an unknown split or sweep, a factor that is no money, or fewer than one order.
     """
     check_split(request.base.split)
     check_factor(request.base.factor)
     for name in request.policies:
         make_policy(name, request.base.options)
-    if request.base.scenario not in SCENARIOS:
-        raise InputError(
-            f"scenario {request.base.scenario!r} is unknown", place="--scenario", remedy=f"use {', '.join(SCENARIOS)}"
-        )
     if request.sweep is not None and request.sweep not in SWEEPS:
         raise InputError(f"sweep {request.sweep!r} is unknown", place="--sweep", remedy=f"use {', '.join(SWEEPS)}")
     if request.orders < 1:
@@ -98,7 +110,12 @@ def check(request: Request) -> Request:
 def circumstances(request: Request, rows: int, models: int, embedders: Sequence[str]) -> list[Circumstance]:
     """All that a request's policies are run in: the base, or one for each value of the sweep, times the orders."""
     swept = _swept(request.base, request.sweep, rows, models, embedders) if request.sweep else [request.base]
-    return [replace(at, order=order) for at in swept for order in range(request.orders)]
+    return [
+        replace(at, scenario=scenario, order=order)
+        for at in swept
+        for scenario in request.scenarios
+        for order in range(request.orders)
+    ]
 
 
 def _swept(base: Circumstance, sweep: Sweep, rows: int, models: int, embedders: Sequence[str]) -> list[Circumstance]:

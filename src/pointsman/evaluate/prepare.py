@@ -7,7 +7,7 @@ tested rows never reach a fit.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,31 +91,55 @@ def split_rows(rows: int, setting: Setting) -> tuple[Ints, Ints]:
     return order[: setting.test], order[rows - history :]
 
 
-def prepare(outcomes: Outcomes, setting: Setting, sources: Iterable[Source], cache: Path | None = None) -> Bench:
-    """Splits, embeds, fits and estimates: the slow part of a bench, once a setting.
+class Preparer:
+    """Makes benches from one outcome set, and keeps what several settings share: vectors and fits.
 
     Args:
         outcomes: complete in score and cost.
-        sources: which estimates the policies ask for.
         cache: a folder for embeddings; None computes them anew.
-
-    Raises:
-        InputError: a split that can't be made, more models than there are, fewer than one.
     """
-    outcomes = _choose_models(outcomes, setting)
-    tested, past = split_rows(len(outcomes), setting)
-    test, history = outcomes.take(tested), outcomes.take(past)
-    embed = load_embedder(setting.embedder, cache=cache).embed
-    asked, known = _prompts(test, embed), _prompts(history, embed)
-    estimates: dict[Source, Estimates] = {}
-    held_out: dict[Source, Estimates] = {}
-    for source in dict.fromkeys(sources):
-        if source == "truth":
-            estimates[source], held_out[source] = truth_of(test), truth_of(history)
-        else:
-            fitted = _fit(source, history, known, setting)
-            estimates[source], held_out[source] = fitted.estimator.estimate(asked), fitted.held_out
-    return Bench(setting, without_texts(test), without_texts(history), estimates, held_out)
+
+    def __init__(self, outcomes: Outcomes, cache: Path | None = None) -> None:
+        self._outcomes, self._cache = outcomes, cache
+        self._vectors: dict[str, Vectors] = {}
+        self._fits: dict[tuple[object, ...], Fitted] = {}
+
+    def prepare(self, setting: Setting, sources: Iterable[Source]) -> Bench:
+        """Splits, embeds, fits and estimates: the slow part of a bench.
+
+        Args:
+            sources: which estimates the policies ask for.
+
+        Raises:
+            InputError: a split that can't be made, more models than there are, fewer than one.
+        """
+        tested, past = split_rows(len(self._outcomes), setting)
+        outcomes = _choose_models(self._outcomes, setting)
+        test, history = outcomes.take(tested), outcomes.take(past)
+        estimates: dict[Source, Estimates] = {}
+        held_out: dict[Source, Estimates] = {}
+        for source in dict.fromkeys(sources):
+            if source == "truth":
+                estimates[source], held_out[source] = truth_of(test), truth_of(history)
+            else:
+                fitted = self._fitted(source, setting, history, past)
+                estimates[source] = fitted.estimator.estimate(self._prompts(test, setting, tested))
+                held_out[source] = fitted.held_out
+        return Bench(setting, without_texts(test), without_texts(history), estimates, held_out)
+
+    def _fitted(self, source: Source, setting: Setting, history: Outcomes, past: Ints) -> Fitted:
+        """The source's fit on the history; a sweep over anything else than its own parameters finds it made."""
+        k = setting.k if source.startswith("neighbours") else None
+        key = (source, past.tobytes(), history.models, setting.embedder, setting.seed, k)
+        if key not in self._fits:
+            self._fits[key] = _fit(source, history, self._prompts(history, setting, past), setting)
+        return self._fits[key]
+
+    def _prompts(self, outcomes: Outcomes, setting: Setting, rows: Ints) -> Prompts:
+        name = setting.embedder
+        if name not in self._vectors:
+            self._vectors[name] = load_embedder(name, cache=self._cache).embed(self._outcomes.texts)
+        return Prompts(outcomes.texts, self._vectors[name][rows], outcomes.input_tokens)
 
 
 def truth_of(outcomes: Outcomes) -> Estimates:
@@ -127,10 +151,6 @@ def truth_of(outcomes: Outcomes) -> Estimates:
 def without_texts(outcomes: Outcomes) -> Outcomes:
     """The same outcomes with empty texts."""
     return replace(outcomes, texts=[""] * len(outcomes))
-
-
-def _prompts(outcomes: Outcomes, embed: Callable[[Sequence[str]], Vectors]) -> Prompts:
-    return Prompts(outcomes.texts, embed(outcomes.texts), outcomes.input_tokens)
 
 
 def _choose_models(outcomes: Outcomes, setting: Setting) -> Outcomes:

@@ -24,7 +24,7 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.what}" if self.place else self.what
-        return f"{text}. {self.remedy}." if self.remedy else f"{text}."
+        return f"{text}; {self.remedy}." if self.remedy else f"{text}."
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survives the way back from a worker process whole."""

@@ -1,0 +1,12 @@
+"""What an outcome folder is made of: the names of its files and of the columns of its long tables.
+
+Names alone; takes nothing, gives nothing, opens no file.
+"""
+
+TEXT_COLUMNS = ("prompt_id", "prompt", "dataset", "model")
+NUMBER_COLUMNS = ("score", "input_tokens", "output_tokens", "cost_usd")
+COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
+
+MAIN_FILE = "outcomes.parquet"
+PART_FILES = "outcomes-*.parquet"
+ABOUT_FILE = "dataset.yaml"

@@ -200,7 +200,7 @@ def test_a_broken_wheel_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     [
         ("word2vec", "no embedder"),
         ("wordllama:large", "nothing may follow"),
-        ("wordllama#cap=5", "no option 'cap'. its options are: cap_tokens"),
+        ("wordllama#cap=5", "its options are: cap_tokens"),
         ("wordllama#cap_tokens", "has no value"),
         ("wordllama#cap_tokens=many", "not a whole number"),
         ("wordllama#cap_tokens=1", "cap_tokens is 1"),
@@ -509,8 +509,8 @@ def test_passing_trouble_is_waited_out(serve: Callable[..., Endpoint]) -> None:
 @pytest.mark.parametrize(
     ("status", "message", "requests"),
     [
-        (401, "refused the key (HTTP status 401). set MY_KEY to a valid key", 1),
-        (404, "HTTP status 404. check the model and the base URL", 1),
+        (401, "set MY_KEY to a valid key", 1),
+        (404, "HTTP status 404", 1),
         (400, "lower #cap_characters or #batch", 1),
         (301, "HTTP status 301", 1),
         (429, "HTTP status 429, 5 times in a row", 5),

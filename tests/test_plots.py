@@ -7,19 +7,16 @@ import struct
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from sklearn.isotonic import IsotonicRegression
 
+from made_rows import make_meta, make_rows, make_run
 from pointsman.errors import InputError
-from pointsman.evaluate import plots
 from pointsman.evaluate.plots import (
+    MOST_PANELS,
     Picture,
     Reliability,
     plot_axis,
@@ -30,13 +27,12 @@ from pointsman.evaluate.plots import (
     plot_scores,
     plot_served,
     plot_spend,
-    short_names,
     to_png,
     to_svg,
 )
+from pointsman.evaluate.plots.looks import LOOKS, look_of, luminance, rgb_of, text_colour
 from pointsman.evaluate.rows import Rows
 from pointsman.records import Candidate, Decision
-from test_rows import make_meta, make_rows, make_run
 
 FEW = ("port", "batchsplit-prorated", "paced", "paced-pooled", "approx-optimum", "optimum")
 
@@ -91,31 +87,6 @@ def test_spend_is_drawn_as_a_share_of_the_runs_own_budget(rows: Rows) -> None:
     largest = max(run.budget, key=lambda fund: run.budget[fund])
     drawn = picture.figure.axes[0].lines[1].get_ydata()
     assert np.asarray(drawn)[-1] == pytest.approx(run.spent[largest] / run.budget[largest])
-
-
-# ---- an outside oracle
-
-
-@settings(max_examples=60)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=15), st.floats(0.001, 0.05))
-def test_labels_move_as_little_as_isotonic_regression_says(wanted: list[float], gap: float) -> None:
-    """Without walls, the least-squares positions that are apart are scikit-learn's isotonic fit on shifted ends."""
-    placed = plots._apart(wanted, gap, -100.0, 100.0)
-    order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(len(wanted))
-    fitted = IsotonicRegression().fit_transform(np.arange(len(wanted)), np.array(wanted)[order] - steps) + steps
-    assert np.array(placed)[order] == pytest.approx(fitted, abs=1e-6)
-
-
-@given(st.lists(st.floats(-1, 2), min_size=1, max_size=15), st.floats(0.01, 0.06))
-def test_labels_are_apart_in_order_and_on_the_sheet(wanted: list[float], gap: float) -> None:
-    """Whatever the ends of the lines, no two names overlap and none leaves the sheet."""
-    placed = plots._apart(wanted, gap, 0.0, 1.0)
-    order = sorted(range(len(wanted)), key=lambda at: wanted[at])
-    ranked = [placed[at] for at in order]
-    assert all(after - before >= gap - 1e-9 for before, after in pairwise(ranked))
-    assert ranked[0] >= -1e-9
-    assert ranked[-1] <= 1 + 1e-9
 
 
 # ---- properties of every picture
@@ -182,9 +153,9 @@ def test_the_same_rows_give_the_same_bytes(rows: Rows) -> None:
 
 def test_every_colour_that_a_name_is_written_in_can_be_read_on_white() -> None:
     """Contrast of at least 4.5 to 1 (WCAG 2) for the names at the lines' ends."""
-    for look in (*plots._LOOKS.values(), plots._look("my-own")):
-        rgb = plots._rgb(plots._text_colour(look.colour))
-        assert 1.05 / (plots._luminance(rgb) + 0.05) >= 4.4
+    for look in (*LOOKS.values(), look_of("my-own")):
+        rgb = rgb_of(text_colour(look.colour))
+        assert 1.05 / (luminance(rgb) + 0.05) >= 4.4
 
 
 def test_drawing_needs_no_pyplot_and_changes_no_global_style() -> None:
@@ -268,7 +239,7 @@ def test_of_very_many_funds_the_largest_are_drawn_and_the_picture_says_so() -> N
     """A hundred panels help nobody; leaving some out silently would help less."""
     picture = plot_spend(make_rows(make_meta(40), policies=("port", "paced"), points=3, orders=1))
     assert picture is not None
-    assert len(picture.figure.axes) == plots.MOST_PANELS
+    assert len(picture.figure.axes) == MOST_PANELS
     assert any("the 24 largest of 40 funds" in text for text in texts_of(picture))
 
 
@@ -307,24 +278,3 @@ def test_calibration_and_one_decision_are_drawn() -> None:
     assert "chosen: nobody (nothing payable)" in nobody.alt
     many = plot_scores(decision([0.1] * 20), most=12)
     assert any("8 more are not drawn" in text for text in texts_of(many))
-
-
-# ---- short names
-
-
-def test_short_names_by_hand() -> None:
-    """The provider goes where it isn't needed; a cut keeps the digits that tell sizes apart."""
-    assert short_names(["a/x", "b/x", "b/y"]) == {"a/x": "a/x", "b/x": "b/x", "b/y": "y"}
-    assert short_names(["meta-llama/Llama-3.1-70B-Instruct"], 18)["meta-llama/Llama-3.1-70B-Instruct"].startswith(
-        "Llama-3.1-70"
-    )
-
-
-@given(st.lists(st.text("ab/-12", min_size=1, max_size=30), max_size=6), st.integers(6, 30))
-def test_short_names_fit(names: list[str], limit: int) -> None:
-    """Every name gets one, none is longer than the limit, and whole names stay apart."""
-    found = short_names(names, limit)
-    assert set(found) == set(names)
-    assert all(len(short) <= limit for short in found.values())
-    assume(all(len(name) <= limit for name in names))
-    assert len(set(found.values())) == len(set(names))

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from made_rows import make_meta, make_rows, make_run, save
 from pointsman.errors import InputError
 from pointsman.evaluate.report import Section, headline, make_sections, page_text, tables_text, write_report
 from pointsman.evaluate.rows import Rows
 from pointsman.evaluate.tables import main_table, standing_table
-from test_rows import make_meta, make_rows, make_run, save
 
 FEW = ("port", "batchsplit-prorated", "paced", "cheapest-pooled", "approx-optimum")
 VOID = {"meta", "img", "br", "link", "input"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,146 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from made_rows import make_meta, make_rows, make_run, make_trace, save
 from pointsman.errors import InputError
-from pointsman.evaluate.rows import (
-    Meta,
-    Rows,
-    Run,
-    RunWriter,
-    Setting,
-    Sweep,
-    Trace,
-    Value,
-    along,
-    axes,
-    base_setting,
-    by_setting,
-    export_json,
-    read_rows,
-    setting_of,
-    summarise,
-    swept_field,
-    write_aside,
-)
-
-# Made-up strengths, so that tables and pictures have something to rank.
-STRENGTHS = {
-    "port": 0.60,
-    "random": 0.42,
-    "greedy-perf": 0.25,
-    "greedy-cost": 0.46,
-    "knn-perf": 0.26,
-    "knn-cost": 0.45,
-    "batchsplit": 0.66,
-    "text-perf": 0.12,
-    "text-cost": 0.44,
-    "greedy-feasible": 0.80,
-    "batchsplit-prorated": 1.03,
-    "cheapest-pooled": 1.10,
-    "mirror-descent": 1.12,
-    "pid-pacing": 1.01,
-    "paced": 1.24,
-    "paced-pooled": 1.45,
-    "approx-optimum": 1.0,
-    "optimum": 2.4,
-}
-PRICED = ("port", "mirror-descent", "pid-pacing", "paced", "paced-pooled")
-POOLED = ("cheapest-pooled", "paced-pooled")
-
-
-def make_meta(models: int = 4, sweep: Sweep | None = None, *, simulated: bool = True, test: int = 1000) -> Meta:
-    """What a small made-up bench is about."""
-    ids = tuple(f"maker-{number % 3}/model-{number}" for number in range(models))
-    left_out = "1 of 5 models and 12 of 2,012 rows were left out for missing cells."
-    return Meta("made-up set", simulated, ids, test, 800, left_out, "pointsman bench budget", 0, sweep, "0.1.0")
-
-
-def make_run(meta: Meta, policy: str, order: int, **changes: object) -> Run:
-    """One run with plausible figures, the same for the same arguments; `changes` are laid over it at the end."""
-    factor, test, split = (changes.get("factor", 1.0), changes.get("test", meta.test), changes.get("split", "weighted"))
-    assert isinstance(factor, float)
-    assert isinstance(test, int)
-    rng = np.random.default_rng([order, len(policy), *policy.encode(), *str(split).encode()])
-    weights = rng.dirichlet(np.ones(len(meta.models)))
-    total = 0.08 * factor * test / 1000
-    amounts = {model: total * (1 + place) for place, model in enumerate(meta.models)}
-    budget = {"pool": sum(amounts.values())} if policy in POOLED else amounts
-    counts = rng.multinomial(int(0.7 * test), weights)
-    performance = 0.24 * STRENGTHS.get(policy, 0.5) * test * math.sqrt(factor) * (1 + 0.01 * rng.standard_normal())
-    spent = {fund: amount * rng.uniform(0.6, 1.0) for fund, amount in budget.items()}
-    cost_usd = sum(spent.values())
-    run = Run(
-        key=f"{policy}|{sorted(changes.items())}|{order}",
-        policy=policy,
-        split="weighted",
-        factor=1.0,
-        order=order,
-        scenario="iid",
-        test=meta.test,
-        history=meta.history,
-        models=len(meta.models),
-        k=5,
-        alpha=1e-4,
-        eps=0.025,
-        embedder="wordllama",
-        performance=performance,
-        cost_usd=cost_usd,
-        efficiency=performance / cost_usd,
-        served=int(counts.sum()),
-        relative=STRENGTHS.get(policy, 0.5),
-        budget=budget,
-        spent=spent,
-        decide_us_per_query=float(rng.uniform(1, 40)),
-        seconds=float(rng.uniform(0.5, 4)),
-        served_by={model: int(count) for model, count in zip(meta.models, counts, strict=True)},
-        arrivals=test,
-    )
-    return replace(run, **changes)  # type: ignore[arg-type]
-
-
-def make_trace(run: Run, points: int = 11) -> Trace:
-    """How that run might have gone: money spent early by most, evenly by `paced`."""
-    at = np.linspace(0, 1, points)
-    rng = np.random.default_rng(len(run.key))
-    shape = {fund: at ** (1.0 if run.policy.startswith("paced") else rng.uniform(0.2, 2.5)) for fund in run.budget}
-    priced = run.policy in PRICED
-    base = {fund: rng.uniform(100, 4000) for fund in run.budget}
-    wave = 1 + (0.1 * np.sin(9 * at) if run.policy != "port" else 0 * at)
-    return Trace(
-        run.key,
-        run.policy,
-        run.split,
-        run.factor,
-        run.scenario,
-        tuple(at.tolist()),
-        {fund: tuple((run.spent[fund] * shape[fund]).tolist()) for fund in run.budget},
-        {fund: tuple((base[fund] * wave if priced else at * math.nan).tolist()) for fund in run.budget},
-        {model: tuple((at * count).astype(int).tolist()) for model, count in run.served_by.items()},
-        tuple((run.performance * at ** (1.0 if run.policy.startswith("paced") else 0.7)).tolist()),
-    )
-
-
-def make_rows(
-    meta: Meta,
-    *,
-    orders: int = 2,
-    policies: tuple[str, ...] = tuple(STRENGTHS),
-    values: tuple[Value, ...] = (),
-    points: int = 11,
-) -> Rows:
-    """A whole made-up bench: every policy in every order, at every value of the meta's sweep; traces of order 0."""
-    changes = [{swept_field(meta.sweep): value} for value in values] if meta.sweep else [{}]
-    runs = tuple(make_run(meta, name, o, **change) for change in changes for name in policies for o in range(orders))
-    return Rows(meta, runs, {run.key: make_trace(run, points) for run in runs if run.order == 0})
-
-
-def save(rows: Rows, folder: Path) -> Path:
-    """The folder that a bench with these rows would have left."""
-    with RunWriter(folder, rows.meta) as writer:
-        for run in rows.runs:
-            writer.append(run, rows.traces.get(run.key))
-    return folder
-
+from pointsman.evaluate.rows import Rows
+from pointsman.evaluate.rows_folder import RunWriter, read_rows, write_aside
 
 # ---- an example by hand
 
@@ -171,47 +34,11 @@ def test_a_saved_run_is_one_json_line_with_null_for_an_undefined_quotient(tmp_pa
     assert json.loads((tmp_path / "meta.json").read_text())["left_out"] == meta.left_out
 
 
-def test_the_summary_of_three_runs_by_hand() -> None:
-    """Means, sample deviations and the median of 1, 2 and 6 are 3, the root of 7, and 2."""
-    meta = make_meta(2)
-    runs = [
-        make_run(meta, "paced", o, performance=x, relative=x / 2, decide_us_per_query=x)
-        for o, x in enumerate((1, 2, 6))
-    ]
-    summary = summarise(runs)
-    assert summary.performance_mean == 3
-    assert summary.performance_sd == pytest.approx(math.sqrt(7))
-    assert summary.relative_mean == 1.5
-    assert summary.decide_us_per_query_median == 2
-    assert summary.runs == 3
-
-
-# ---- outside oracles
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=8))
-def test_means_and_deviations_agree_with_numpy(values: list[float]) -> None:
-    """The summary's mean, deviation and median are NumPy's, with one degree of freedom less."""
-    runs = [make_run(make_meta(2), "port", order, performance=value) for order, value in enumerate(values)]
-    summary = summarise(runs)
-    assert summary.performance_mean == pytest.approx(np.mean(values))
-    assert summary.performance_sd == pytest.approx(np.std(values, ddof=1), abs=1e-6)
-    assert summary.cost_usd_mean == pytest.approx(np.mean([run.cost_usd for run in runs]))
-    assert summary.served_mean == pytest.approx(statistics.fmean(run.served for run in runs))
-
-
-def test_undefined_quotients_are_left_out_of_their_mean_and_one_run_has_no_deviation() -> None:
-    """NaN is missing, never zero: the mean is over what is defined, and of nothing it is NaN."""
-    meta = make_meta(2)
-    known, unknown = make_run(meta, "port", 0, relative=0.5), make_run(meta, "port", 1, relative=math.nan)
-    assert summarise([known, unknown]).relative_mean == 0.5
-    assert math.isnan(summarise([unknown]).relative_mean)
-    assert math.isnan(summarise([known]).performance_sd)
-
-
 # ---- what is written is what is read
 
+
 amounts = st.floats(0, 1e12)
+
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
@@ -417,131 +244,8 @@ def test_write_aside_leaves_the_old_file_whole_when_it_fails(tmp_path: Path, mon
     def fail(_: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("pointsman.evaluate.rows.os.fsync", fail)
+    monkeypatch.setattr("pointsman.evaluate.rows_folder.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         write_aside(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-# ---- settings
-
-
-def test_the_base_setting_is_the_published_one_if_it_is_there() -> None:
-    """Factor 1 of a sweep over factors; the command's own volume of a sweep over volumes; else the first run's."""
-    factors = make_rows(make_meta(2, "factor"), values=(0.25, 1.0, 2.0), policies=("port",))
-    assert base_setting(factors) == Setting("weighted", 1.0, 1000, "iid")
-    volumes = make_rows(make_meta(2, "volume"), values=(400, 1000), policies=("port",))
-    assert base_setting(volumes).test == 1000
-    neighbours = make_rows(make_meta(2, "k"), values=(1, 5, 20), policies=("port",))
-    assert base_setting(neighbours).swept == 5
-    others = make_rows(make_meta(2, "factor"), values=(0.5, 2.0), policies=("port",))
-    assert base_setting(others).factor == 0.5
-    with pytest.raises(InputError, match="no runs yet"):
-        base_setting(Rows(make_meta(2), (), {}))
-
-
-@pytest.mark.parametrize(
-    ("sweep", "values", "expected"),
-    [
-        ("factor", (2.0, 0.25, 1.0), [0.25, 1.0, 2.0]),
-        ("volume", (1000, 400), [400, 1000]),
-        ("split", ("extreme-1", "uniform", "weighted"), ["weighted", "uniform", "extreme-1"]),
-        ("k", (20, 1), [1, 20]),
-        ("embedder", ("wordllama", "fuse"), ["fuse", "wordllama"]),
-    ],
-)
-def test_a_sweep_is_one_axis_with_its_values_in_order(
-    sweep: Sweep, values: tuple[Value, ...], expected: list[Value]
-) -> None:
-    """Values come back ascending (or in the paper's order), however the parallel runs were written."""
-    rows = make_rows(make_meta(2, sweep), values=values, policies=("port", "paced"))
-    axis = swept_field(sweep)
-    assert axes(rows) == (axis,)
-    assert list(along(rows, axis)) == expected
-    assert all(set(policies) == {"port", "paced"} for policies in along(rows, axis).values())
-
-
-def test_no_sweep_is_no_axis_and_one_setting() -> None:
-    """Orders and policies alone make one setting, runs sorted by order."""
-    rows = make_rows(make_meta(2), orders=3, policies=("port",))
-    shuffled = replace(rows, runs=rows.runs[::-1])
-    assert axes(rows) == ()
-    grouped = by_setting(shuffled)
-    assert list(grouped) == [setting_of(rows.runs[0], None)]
-    assert [run.order for run in grouped[base_setting(rows)]["port"]] == [0, 1, 2]
-
-
-def test_runs_that_differ_in_what_is_not_swept_are_not_averaged() -> None:
-    """Two values of k in one folder without a sweep over k: told, not averaged."""
-    meta = make_meta(2)
-    mixed = Rows(meta, (make_run(meta, "port", 0, k=5), make_run(meta, "port", 1, k=20)), {})
-    with pytest.raises(InputError, match=r"`k` 20 and 5"):
-        by_setting(mixed)
-
-
-# ---- the export
-
-KEYS = [
-    "policy",
-    "split",
-    "factor",
-    "order",
-    "scenario",
-    "performance",
-    "cost_usd",
-    "efficiency",
-    "served",
-    "relative",
-    "budget",
-    "spent",
-    "decide_us_per_query",
-    "seconds",
-]
-
-
-def test_the_export_has_exactly_the_promised_shape(tmp_path: Path) -> None:
-    """Keys as promised, no more and no fewer; a single order's deviation is null."""
-    rows = make_rows(make_meta(3), orders=1, policies=("paced", "port"))
-    export_json(rows, tmp_path / "out.json")
-    out = json.loads((tmp_path / "out.json").read_text())
-    assert list(out) == ["dataset", "models", "test", "history", "runs", "summary"]
-    assert (out["models"], out["test"], out["history"]) == (3, 1000, 800)
-    assert all(list(run) == KEYS for run in out["runs"])
-    assert list(out["summary"]) == ["paced", "port"]
-    assert out["summary"]["paced"]["performance_mean"] == out["runs"][0]["performance"]
-    assert out["summary"]["paced"]["performance_sd"] is None
-    assert set(out["summary"]["port"]) == {
-        "performance_mean",
-        "performance_sd",
-        "cost_usd_mean",
-        "efficiency_mean",
-        "served_mean",
-        "relative_mean",
-        "relative_sd",
-        "decide_us_per_query_median",
-        "runs",
-    }
-
-
-def test_a_sweeps_export_carries_the_parameter_and_a_summary_by_value(tmp_path: Path) -> None:
-    """`summary` stays that of the base setting; `sweep` holds one a value, and no mean is over several settings."""
-    rows = make_rows(make_meta(2, "k"), values=(1, 5), orders=2, policies=("port",))
-    export_json(rows, tmp_path / "out.json")
-    out = json.loads((tmp_path / "out.json").read_text())
-    assert all(list(run) == [*KEYS, "k"] for run in out["runs"])
-    assert out["summary"]["port"]["runs"] == 2
-    assert out["sweep"]["parameter"] == "k"
-    assert [one["k"] for one in out["sweep"]["values"]] == [1, 5]
-    assert out["sweep"]["values"][1]["summary"] == out["summary"]
-
-
-def test_the_export_doesnt_depend_on_the_order_of_writing_and_of_nothing_there_is_none(tmp_path: Path) -> None:
-    """Parallel runs finish in any order: the same bytes; without runs an error and no file."""
-    rows = make_rows(make_meta(2), policies=("port", "paced"))
-    export_json(rows, tmp_path / "one.json")
-    export_json(replace(rows, runs=rows.runs[::-1]), tmp_path / "two.json")
-    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
-    with pytest.raises(InputError, match="no runs yet"):
-        export_json(Rows(make_meta(2), (), {}), tmp_path / "three.json")
-    assert not (tmp_path / "three.json").exists()

@@ -19,11 +19,15 @@ from pointsman.decide.policies import Options
 from pointsman.errors import InputError
 from pointsman.estimate.embedders import installed_embedders
 from pointsman.evaluate.bench import run_bench
+from pointsman.evaluate.export import export_json
 from pointsman.evaluate.plan import Circumstance, Request, check, parse_policies, parse_scenarios
 from pointsman.evaluate.prepare import Setting, default_test
+from pointsman.evaluate.render import to_rich
 from pointsman.evaluate.report import write_report
-from pointsman.evaluate.rows import Meta, Rows, RunWriter, Sweep, export_json, read_rows
-from pointsman.evaluate.tables import main_table, ratio_table, ratios, standing_sentence, standings, to_rich
+from pointsman.evaluate.rows import Meta, Rows, Sweep
+from pointsman.evaluate.rows_folder import RunWriter, read_rows
+from pointsman.evaluate.standings import ratios, standing_sentence, standings
+from pointsman.evaluate.tables import main_table, ratio_table
 from pointsman.outcomes import LeftOut, complete
 from pointsman.records import Outcomes
 

@@ -21,10 +21,10 @@ from rich.table import Table
 from pointsman.cli.bench import run_and_keep, show
 from pointsman.errors import InputError
 from pointsman.evaluate.budgets import budget_funds, split_weights, total_budget
+from pointsman.evaluate.export import export_json
 from pointsman.evaluate.plan import Circumstance, Request, parse_policies
 from pointsman.evaluate.prepare import Setting, default_test, split_rows
 from pointsman.evaluate.report import write_report
-from pointsman.evaluate.rows import export_json
 from pointsman.evaluate.simulated import simulate
 from pointsman.outcomes import complete
 from pointsman.records import Decision, Outcomes

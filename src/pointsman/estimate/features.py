@@ -87,11 +87,11 @@ _LINE_NAMES = (
     "ends_with_digit",
 )
 NAMES: tuple[str, ...] = (
-    ("characters",)
-    + tuple(f"{name}_log" for name, _ in _CLASSES)
-    + tuple(f"{name}_share" for name, _ in _CLASSES)
-    + _WORD_NAMES
-    + _LINE_NAMES
+    "characters",
+    *(f"{name}_log" for name, _ in _CLASSES),
+    *(f"{name}_share" for name, _ in _CLASSES),
+    *_WORD_NAMES,
+    *_LINE_NAMES,
 )
 
 _N_CLASSES = len(_CLASSES)
@@ -174,62 +174,124 @@ def _count_classes(text: Bytes, table: Bytes, out: Float32s) -> None:
         out[1 + _N_CLASSES + c] = counts[c] / len(text)
 
 
+# Places in the tally of words, and in that of lines.
+_WORDS, _LETTERS, _LONGEST, _LONG, _SHORT, _CAPITAL, _SHOUT, _NUMBERS, _DIGITS, _LONGEST_NUMBER, _DECIMALS, _NEW = (
+    range(12)
+)
+_LINES, _BLANK, _INDENTED, _WIDEST, _LAST, _OPTIONS, _OPTION_SUM, _OPTION_MAX, _NUMERIC, _BEFORE, _LETTERED = range(11)
+_SEEN_BITS = 4096
+
+
 @numba.njit(cache=True, nogil=True)
 def _count_words(text: Bytes, kinds: Bytes, out: Float32s) -> None:
     """Runs of letters are words, runs of digits numbers; distinct words by linear counting in 4,096 bits."""
-    n_words = n_long = n_short = n_capital = n_shout = n_numbers = n_decimals = 0
-    sum_word = max_word = sum_number = max_number = 0
-    seen = np.zeros(4096, np.uint8)
-    n_seen = 0
+    tally = np.zeros(12, np.int64)
+    seen = np.zeros(_SEEN_BITS, np.uint8)
     i, n = 0, len(text)
     while i < n:
-        kind = kinds[text[i]]
-        begin = i
+        kind, begin = kinds[text[i]], i
+        i += 1
         if kind == _OTHER:
-            i += 1
             continue
-        code = np.uint32(2166136261)
-        uppers = 0
         while i < n and kinds[text[i]] == kind:
-            byte = text[i]
-            if 65 <= byte <= 90:
-                uppers += 1
-                byte += 32
-            code = (code ^ np.uint32(byte)) * np.uint32(16777619)
             i += 1
-        length = i - begin
         if kind == _DIGIT:
-            n_numbers += 1
-            sum_number += length
-            max_number = max(max_number, length)
-            if begin > 1 and text[begin - 1] == 46 and kinds[text[begin - 2]] == _DIGIT:
-                n_decimals += 1
-            continue
-        n_words += 1
-        sum_word += length
-        max_word = max(max_word, length)
-        n_long += length > 8
-        n_short += length < 4
-        n_capital += 65 <= text[begin] <= 90
-        n_shout += uppers == length and length > 1
-        slot = (code ^ (code >> 16)) & 4095
-        n_seen += 1 - seen[slot]
-        seen[slot] = 1
-    words = max(n_words, 1)
-    at = _WORDS_AT
-    out[at] = np.log1p(n_words)
-    out[at + 1] = sum_word / words
-    out[at + 2] = np.log1p(max_word)
-    out[at + 3] = n_long / words
-    out[at + 4] = n_short / words
-    out[at + 5] = n_capital / words
-    out[at + 6] = n_shout / words
-    out[at + 7] = np.log1p(n_numbers)
-    out[at + 8] = np.log1p(max_number)
-    out[at + 9] = sum_number / max(n_numbers, 1)
-    out[at + 10] = np.log1p(n_decimals)
-    out[at + 11] = n_seen / words
-    out[at + 12] = 1.0 if 65 <= text[0] <= 90 else 0.0
+            _note_number(text, begin, i, kinds, tally)
+        else:
+            _note_word(text, begin, i, tally, seen)
+    _write_words(tally, text[0], out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _note_number(text: Bytes, begin: int, end: int, kinds: Bytes, tally: NDArray[np.int64]) -> None:
+    tally[_NUMBERS] += 1
+    tally[_DIGITS] += end - begin
+    tally[_LONGEST_NUMBER] = max(tally[_LONGEST_NUMBER], end - begin)
+    tally[_DECIMALS] += begin > 1 and text[begin - 1] == 46 and kinds[text[begin - 2]] == _DIGIT
+
+
+@numba.njit(cache=True, nogil=True)
+def _note_word(text: Bytes, begin: int, end: int, tally: NDArray[np.int64], seen: Bytes) -> None:
+    code = np.uint32(2166136261)
+    capitals = 0
+    for i in range(begin, end):
+        byte = np.uint32(text[i])
+        if 65 <= byte <= 90:
+            capitals += 1
+            byte += np.uint32(32)
+        code = np.uint32((code ^ byte) * np.uint32(16777619))
+    length = end - begin
+    tally[_WORDS] += 1
+    tally[_LETTERS] += length
+    tally[_LONGEST] = max(tally[_LONGEST], length)
+    tally[_LONG] += length > 8
+    tally[_SHORT] += length < 4
+    tally[_CAPITAL] += 65 <= text[begin] <= 90
+    tally[_SHOUT] += capitals == length and length > 1
+    slot = np.int64(code ^ (code >> np.uint32(16))) & (_SEEN_BITS - 1)
+    tally[_NEW] += 1 - seen[slot]
+    seen[slot] = 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_words(tally: NDArray[np.int64], first: int, out: Float32s) -> None:
+    words, at = max(tally[_WORDS], 1), _WORDS_AT
+    out[at] = np.log1p(tally[_WORDS])
+    out[at + 1] = tally[_LETTERS] / words
+    out[at + 2] = np.log1p(tally[_LONGEST])
+    out[at + 3] = tally[_LONG] / words
+    out[at + 4] = tally[_SHORT] / words
+    out[at + 5] = tally[_CAPITAL] / words
+    out[at + 6] = tally[_SHOUT] / words
+    out[at + 7] = np.log1p(tally[_NUMBERS])
+    out[at + 8] = np.log1p(tally[_LONGEST_NUMBER])
+    out[at + 9] = tally[_DIGITS] / max(tally[_NUMBERS], 1)
+    out[at + 10] = np.log1p(tally[_DECIMALS])
+    out[at + 11] = tally[_NEW] / words
+    out[at + 12] = 65 <= first <= 90
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_lines(text: Bytes, kinds: Bytes, out: Float32s) -> None:
+    tally = np.zeros(11, np.int64)
+    begin, n = 0, len(text)
+    while begin <= n:
+        end = begin
+        while end < n and text[end] != 10:
+            if text[end] == 41 and end - begin >= 2 and text[end - 2] == 40:
+                tally[_LETTERED] += kinds[text[end - 1]] == _LETTER
+            end += 1
+        _note_line(text, begin, end, kinds, tally)
+        begin = end + 1
+    if tally[_OPTIONS] == 0:
+        tally[_BEFORE] = n
+    _write_lines(tally, out)
+    _write_end(text, kinds, out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _note_line(text: Bytes, begin: int, end: int, kinds: Bytes, tally: NDArray[np.int64]) -> None:
+    i = _skip(text, begin, end)
+    tally[_LINES] += 1
+    tally[_BLANK] += i == end
+    tally[_INDENTED] += i > begin
+    tally[_WIDEST] = max(tally[_WIDEST], end - begin)
+    if i == end:
+        return
+    tally[_LAST] = end - begin
+    own = _option_at(text, i, end, kinds)
+    if own == 0 and i + 8 < end and text[i] == 79 and text[i + 7] == 58:
+        own = _option_at(text, i + 9, end, kinds)  # "Options: A. ..." on one line
+    if own > 0:
+        _note_option(text, begin, _skip(text, own, end), end, kinds, tally)
+
+
+@numba.njit(cache=True, nogil=True)
+def _skip(text: Bytes, i: int, end: int) -> int:
+    """Where the blanks from `i` on end."""
+    while i < end and (text[i] == 32 or text[i] == 9):
+        i += 1
+    return i
 
 
 @numba.njit(cache=True, nogil=True)
@@ -241,61 +303,42 @@ def _option_at(text: Bytes, i: int, end: int, kinds: Bytes) -> int:
     if i + 1 >= end or kinds[text[i]] == _OTHER or text[i] >= 0x80:
         return 0
     mark = text[i + 1]
-    if mark == 41 or (not bracket and (mark == 46 or mark == 58)):
+    if mark == 41 or (not bracket and mark in (46, 58)):
         return i + 2
     return 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_lines(text: Bytes, kinds: Bytes, out: Float32s) -> None:
-    n = len(text)
-    lines = blank = indented = options = numeric = brackets = 0
-    longest = last = option_sum = option_max = before = 0
-    begin = 0
-    while begin <= n:
-        end = begin
-        while end < n and text[end] != 10:
-            if text[end] == 41 and end - begin >= 2 and text[end - 2] == 40 and kinds[text[end - 1]] == _LETTER:
-                brackets += 1
-            end += 1
-        i = begin
-        while i < end and (text[i] == 32 or text[i] == 9):
-            i += 1
-        lines += 1
-        blank += i == end
-        indented += i > begin
-        longest = max(longest, end - begin)
-        if i < end:
-            last = end - begin
-        own = _option_at(text, i, end, kinds)
-        if own == 0 and i + 8 < end and text[i] == 79 and text[i + 7] == 58:
-            own = _option_at(text, i + 9, end, kinds)  # "Options: A. ..." on one line
-        if own > 0:
-            while own < end and text[own] == 32:
-                own += 1
-            if options == 0:
-                before = begin
-            options += 1
-            option_sum += end - own
-            option_max = max(option_max, end - own)
-            numeric += own < end and (kinds[text[own]] == _DIGIT or text[own] == 36 or text[own] == 45)
-        begin = end + 1
-    at = _LINES_AT
-    out[at] = np.log1p(lines)
-    out[at + 1] = np.log1p(blank)
-    out[at + 2] = np.log1p(indented)
-    out[at + 3] = np.log1p(longest)
-    out[at + 4] = np.log1p(last)
-    out[at + 5] = options
-    out[at + 6] = np.log1p(option_sum / max(options, 1))
-    out[at + 7] = np.log1p(option_max)
-    out[at + 8] = numeric / max(options, 1)
-    out[at + 9] = np.log1p(before if options > 0 else n)
-    out[at + 10] = np.log1p(brackets)
-    stop = n - 1
+def _note_option(text: Bytes, begin: int, own: int, end: int, kinds: Bytes, tally: NDArray[np.int64]) -> None:
+    if tally[_OPTIONS] == 0:
+        tally[_BEFORE] = begin
+    tally[_OPTIONS] += 1
+    tally[_OPTION_SUM] += end - own
+    tally[_OPTION_MAX] = max(tally[_OPTION_MAX], end - own)
+    tally[_NUMERIC] += own < end and (kinds[text[own]] == _DIGIT or text[own] in (36, 45))
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_lines(tally: NDArray[np.int64], out: Float32s) -> None:
+    options, at = max(tally[_OPTIONS], 1), _LINES_AT
+    for place in (_LINES, _BLANK, _INDENTED, _WIDEST, _LAST):
+        out[at + place] = np.log1p(tally[place])
+    out[at + 5] = tally[_OPTIONS]
+    out[at + 6] = np.log1p(tally[_OPTION_SUM] / options)
+    out[at + 7] = np.log1p(tally[_OPTION_MAX])
+    out[at + 8] = tally[_NUMERIC] / options
+    out[at + 9] = np.log1p(tally[_BEFORE])
+    out[at + 10] = np.log1p(tally[_LETTERED])
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_end(text: Bytes, kinds: Bytes, out: Float32s) -> None:
+    """What the text's last sign is: question mark, colon, full stop, digit."""
+    stop = len(text) - 1
     while stop > 0 and (text[stop] == 32 or text[stop] == 10):
         stop -= 1
-    out[at + 11] = text[stop] == 63
-    out[at + 12] = text[stop] == 58
-    out[at + 13] = text[stop] == 46
-    out[at + 14] = kinds[text[stop]] == _DIGIT
+    at = _LINES_AT + 11
+    out[at] = text[stop] == 63
+    out[at + 1] = text[stop] == 58
+    out[at + 2] = text[stop] == 46
+    out[at + 3] = kinds[text[stop]] == _DIGIT

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from pointsman.errors import InputError
 from pointsman.records import Estimates, Outcomes, Prompts
 
@@ -54,13 +56,19 @@ def check_history(history: Outcomes, prompts: Prompts) -> None:
             place=history.title,
             remedy="embed exactly the texts of the history, in their order",
         )
-    check_models(history)
+    if not np.isfinite(prompts.vectors).all() or not np.isfinite(prompts.input_tokens).all():
+        raise InputError(
+            "a vector or an input token count is not a finite number",
+            place=history.title,
+            remedy="embed and count the texts again",
+        )
+    _check_models(history)
 
 
-def check_models(history: Outcomes) -> None:
+def _check_models(history: Outcomes) -> None:
     """Refuse a model that has no score or no cost at all: nothing can be estimated for it."""
     for name, cells in (("score", history.score), ("cost_usd", history.cost_usd)):
-        empty = (cells == cells).sum(axis=0) == 0  # noqa: PLR0124 (NaN is the only value that differs from itself)
+        empty = ~np.isfinite(cells).any(axis=0)
         if empty.any():
             raise InputError(
                 f"model {history.models[int(empty.argmax())]!r} has no `{name}` in the history",

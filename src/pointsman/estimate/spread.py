@@ -69,9 +69,8 @@ def fit_spread(models: Floats, first: Floats, second: Floats, remoteness: Floats
     """
     measured = (first - second) ** 2 / 2.0 * shrink
     unit = _outcome_variance((first + second) / 2.0) * models
-    weight = 1.0 / unit
-    columns = np.column_stack([(unit * weight).ravel(), (unit * remoteness[:, None] * weight).ravel()])
-    plain, remote = nnls(columns, (measured * weight).ravel())[0]
+    relative = (measured / unit).mean(axis=1)
+    plain, remote = nnls(np.column_stack([np.ones(len(relative)), remoteness]), relative)[0]
     return Spread(float(plain), float(remote), models)
 
 

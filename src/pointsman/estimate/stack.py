@@ -50,10 +50,12 @@ def fit_stack(outputs: Floats, members: Sequence[Floats]) -> Stack:
     # A missing cell is filled with what the members say on average, and so moves no weight away from them.
     filled = np.where(np.isfinite(outputs), outputs, np.mean(members, axis=0))
     basis = _directions(filled)
-    target, turned = filled @ basis, [member @ basis for member in members]
-    common = nnls(np.column_stack([t.ravel() for t in turned]), target.ravel())[0]
+    target, turned = filled @ basis, np.stack([member @ basis for member in members])
+    grams = np.einsum("ind,jnd->dij", turned, turned, optimize=True)
+    moments = np.einsum("ind,nd->di", turned, target, optimize=True)
+    common = least_squares_above_zero(grams.sum(axis=0), moments.sum(axis=0))
     weights = np.column_stack(
-        [_drawn(np.column_stack([t[:, d] for t in turned]), target[:, d], common) for d in range(basis.shape[1])]
+        [_drawn(gram, moment, common, len(target)) for gram, moment in zip(grams, moments, strict=True)]
     )
     return Stack(np.stack([(basis * w) @ basis.T for w in weights]), weights, common)
 
@@ -65,8 +67,14 @@ def _directions(filled: Floats) -> Floats:
     return np.ascontiguousarray(basis[:, ::-1])
 
 
-def _drawn(turned: Floats, target: Floats, common: Floats) -> Floats:
-    """Non-negative least squares with `PRIOR_ROWS` imagined rows on which the common weights are right."""
-    size = np.sqrt(PRIOR_ROWS * np.mean(turned**2, axis=0)) + 1e-9
-    prior = np.diag(size)
-    return np.asarray(nnls(np.vstack([turned, prior]), np.concatenate([target, size * common]))[0], np.float64)
+def _drawn(gram: Floats, moment: Floats, common: Floats, rows: int) -> Floats:
+    """Weights of one direction, with `PRIOR_ROWS` imagined rows on which the common weights are right."""
+    prior = np.diag(gram) * (PRIOR_ROWS / rows)
+    return least_squares_above_zero(gram + np.diag(prior), moment + prior * common)
+
+
+def least_squares_above_zero(gram: Floats, moment: Floats) -> Floats:
+    """The w ≥ 0 [J] of least wᵀ·gram·w − 2·momentᵀ·w; directions that the data don't decide stay near zero."""
+    slack = 1e-9 * np.trace(gram) + 1e-12
+    root = np.linalg.cholesky(gram + slack * np.eye(len(gram)))
+    return np.asarray(nnls(root.T, np.linalg.solve(root, moment))[0], np.float64)

@@ -90,7 +90,7 @@ def _column(code: np.uint32, slots: Codes, columns: Ints32) -> int:
     slot = np.int64(code) & (len(slots) - 1)
     while columns[slot] >= 0:
         if slots[slot] == code:
-            return columns[slot]
+            return int(columns[slot])
         slot = (slot + 1) & (len(slots) - 1)
     return -1
 
@@ -151,9 +151,7 @@ def _add(code: np.uint32, slots: Codes, columns: Ints32, out: Bytes) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(
-    buffer: Bytes, starts: NDArray[np.int64], kinds: Bytes, slots: Codes, columns: Ints32, out: Bytes
-) -> None:
+def _count(buffer: Bytes, starts: NDArray[np.int64], kinds: Bytes, slots: Codes, columns: Ints32, out: Bytes) -> None:
     for q in range(len(starts) - 1):
         text = buffer[starts[q] : starts[q + 1]]
         seen = 0

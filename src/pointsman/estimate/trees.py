@@ -125,8 +125,7 @@ def _token_questions(counts: Bytes) -> tuple[NDArray[np.int64], Rows, Rows, Rows
     rows: list[Rows] = []
     tokens: list[int] = []
     steps: list[int] = []
-    for v in range(counts.shape[1]):
-        column = counts[:, v]
+    for v, column in enumerate(np.ascontiguousarray(counts.T)):
         for step in TOKEN_STEPS:
             yes = np.flatnonzero(column >= step)
             if len(yes) < LEAST_ROWS:

@@ -70,14 +70,18 @@ class Viewer:
         buffer, starts = joined(prompts.texts)
         counts = self.vocabulary.counts(buffer, starts)
         vectors = np.asarray(prompts.vectors, np.float32) - self.vector_centre
-        dense = _dense(prompts, surface_of(prompts.texts, buffer, starts), vectors @ self.components)
+        dense = _dense(
+            prompts, surface_of(prompts.texts, buffer, starts), np.asarray(vectors @ self.components, np.float32)
+        )
         standard = (dense - self.centre) * self.scale
         surface = np.clip(standard[:, self.components.shape[1] :], -_FAR, _FAR)
         return Views(dense, counts, np.hstack([vectors * np.float32(np.sqrt(self.width)), surface]))
 
     def remoteness(self, views: Views) -> Floats:
-        """How far each prompt is from the middle of the history, float [Q]: the mean squared standardised dense
-        column, each clipped at 4 deviations; 1 on average over the history, near enough."""
+        """How far each prompt is from the middle of the history, float [Q], near 1 on average.
+
+        The mean squared standardised dense column, each clipped at 4 deviations.
+        """
         standard = np.clip((views.dense - self.centre) * self.scale, -_FAR, _FAR)
         return np.asarray((standard**2).mean(axis=1), np.float64)
 
@@ -93,13 +97,13 @@ def fit_viewer(prompts: Prompts) -> Viewer:
     buffer, starts = joined(prompts.texts)
     middle = vectors.mean(axis=0)
     components = _principal(vectors - middle)
-    dense = _dense(prompts, surface_of(prompts.texts, buffer, starts), (vectors - middle) @ components)
+    dense = _dense(
+        prompts, surface_of(prompts.texts, buffer, starts), np.asarray((vectors - middle) @ components, np.float32)
+    )
     deviation = dense.std(axis=0, dtype=np.float64)
     # A column that never varies says nothing: its scale is zero rather than huge.
     scale = np.where(deviation > 1e-6, 1.0 / np.maximum(deviation, 1e-6), 0.0).astype(np.float32)
-    return Viewer(
-        vectors.shape[1], fit_vocabulary(buffer, starts), components, dense.mean(axis=0), scale, middle
-    )
+    return Viewer(vectors.shape[1], fit_vocabulary(buffer, starts), components, dense.mean(axis=0), scale, middle)
 
 
 def _principal(centred: Float32s) -> Float32s:

@@ -26,7 +26,8 @@ from pointsman.evaluate.budgets import budget_funds, split_weights, total_budget
 from pointsman.evaluate.plan import REFERENCE, Circumstance, Request, Task, circumstances
 from pointsman.evaluate.prepare import Bench, Preparer, load_bench, save_bench, truth_of
 from pointsman.evaluate.replay import TRACE_POINTS, Case, Result, at_rates, drawn_by, replay
-from pointsman.evaluate.rows import Run, RunWriter, Trace
+from pointsman.evaluate.rows import Run, Trace
+from pointsman.evaluate.rows_folder import RunWriter
 from pointsman.evaluate.scenarios import make_world
 from pointsman.records import Floats, Mask, Outcomes
 

@@ -30,36 +30,14 @@ from pointsman.evaluate.plots import (
     to_png,
     to_svg,
 )
-from pointsman.evaluate.rows import (
-    Rows,
-    axes,
-    base_setting,
-    by_setting,
-    read_rows,
-    summarise,
-    swept_field,
-    write_aside,
-)
-from pointsman.evaluate.tables import (
-    Table,
-    axis_table,
-    axis_words,
-    fund_table,
-    in_order,
-    main_table,
-    money,
-    overspends,
-    policy_named,
-    quantity,
-    ratio_table,
-    ratios,
-    setting_words,
-    standing_sentence,
-    standing_table,
-    standings,
-    to_html,
-    to_markdown,
-)
+from pointsman.evaluate.render import Table, to_html, to_markdown
+from pointsman.evaluate.roster import in_order, policy_named
+from pointsman.evaluate.rows import Rows
+from pointsman.evaluate.rows_folder import read_rows, write_aside
+from pointsman.evaluate.standings import overspends, ratios, standing_sentence, standings
+from pointsman.evaluate.summary import axes, base_setting, by_setting, summarise, swept_field
+from pointsman.evaluate.tables import axis_table, fund_table, main_table, ratio_table, standing_table
+from pointsman.evaluate.wording import axis_words, money, quantity, setting_words
 
 PAGE_FILE, TABLES_FILE = "report.html", "tables.md"
 

@@ -9,7 +9,9 @@ from pointsman.errors import InputError
 
 def test_names_place_thing_and_remedy() -> None:
     """The sentence says where, what and what to do; parts that aren't given leave no trace."""
-    assert str(InputError("it is empty", place="a.csv, row 3", remedy="fill it")) == "a.csv, row 3: it is empty; fill it."
+    assert (
+        str(InputError("it is empty", place="a.csv, row 3", remedy="fill it")) == "a.csv, row 3: it is empty; fill it."
+    )
     assert str(InputError("it is empty")) == "it is empty."
 
 

@@ -37,7 +37,7 @@ def _figure(value: float, show: Callable[[float], str], spread: str = "") -> Cel
 
 
 def main_table(rows: Rows) -> Table:
-    """The table of the paper (PAPERS.md §1) for the base setting, and what a decision takes.
+    """The main table of the PORT paper for the base setting, and what a decision takes.
 
     The best ranked policy's performance, efficiency, throughput and relative performance are marked.
 

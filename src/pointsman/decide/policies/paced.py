@@ -30,6 +30,7 @@ class PacedState:
         sample: held-out estimates of history rows that stand for what will arrive.
         recent: the latest arrivals up to the last solve, newest last, at the history's rates like `sample`.
         fresh: the batches since, joined at the next solve: joining at every decision would cost more than deciding.
+        fresh_rows: how many rows they have together.
         price: [F] in force.
         unit_price: [units, M], the same by model and unit, kept because every decision needs it.
         factor: [M] the rate factor that the prices were solved with.
@@ -41,6 +42,7 @@ class PacedState:
     sample: Estimates
     recent: Estimates
     fresh: tuple[Estimates, ...]
+    fresh_rows: int
     price: Floats
     unit_price: Floats
     factor: Floats
@@ -80,6 +82,7 @@ class Paced:
             sample,
             sample.take(slice(0, 0)),
             (),
+            0,
             np.zeros(len(briefing.funds)),
             np.zeros((len(UNITS), models)),
             np.ones(models),
@@ -92,18 +95,23 @@ class Paced:
         if view.seen >= state.due or not np.array_equal(view.rate_factor, state.factor):
             volume = state.volume.look(view.seen, view.elapsed)
             recent = _joined(state.recent, *state.fresh, most=self.rows // 3)
-            state = replace(state, volume=volume, recent=recent, fresh=(), factor=view.rate_factor)
+            state = replace(state, volume=volume, recent=recent, fresh=(), fresh_rows=0, factor=view.rate_factor)
             state = self._solve(state, view.remaining, view.seen)
         amounts = amounts_of(view.estimates, state.funds)
         scores = view.estimates.quality - charges_at(state.unit_price, amounts, len(view.estimates))
-        return scores, replace(state, fresh=self._with_batch(state.fresh, view))
+        return scores, self._with_batch(state, view)
 
-    def _with_batch(self, fresh: tuple[Estimates, ...], view: View) -> tuple[Estimates, ...]:
-        """The latest batches, as many as a window of arrivals can hold if each had but one query."""
-        batch = view.estimates
+    def _with_batch(self, state: PacedState, view: View) -> PacedState:
+        """The batch among the latest arrivals; what a full window no longer needs is let go."""
+        window, batch = self.rows // 3, view.estimates
+        if len(batch) > window:
+            batch = batch.take(np.arange(len(batch) - window, len(batch)))  # a copy, so that the rest is freed
         if (view.rate_factor != 1.0).any():
             batch = replace(batch, cost_usd=batch.cost_usd / view.rate_factor)
-        return (*fresh[1 - self.rows // 3 :], batch)
+        fresh, rows = (*state.fresh, batch), state.fresh_rows + len(batch)
+        while rows - len(fresh[0]) >= window:
+            rows, fresh = rows - len(fresh[0]), fresh[1:]
+        return replace(state, fresh=fresh, fresh_rows=rows)
 
     def _solve(self, state: PacedState, remaining: Floats, seen: int) -> PacedState:
         """Prices for what is left of money and time."""

@@ -136,7 +136,7 @@ def test_bad_funds_are_refused_by_name() -> None:
         table()
     with pytest.raises(InputError, match=r"fund 'a': two funds have this name"):
         table(Fund("a", 1.0), Fund("a", 2.0))
-    with pytest.raises(InputError, match=r"fund 'a': model 'acme/smal' is unknown\. did you mean 'acme/small'"):
+    with pytest.raises(InputError, match=r"fund 'a': model 'acme/smal' is unknown; did you mean 'acme/small'"):
         table(Fund("a", 1.0, "usd", ("acme/smal",)))
     with pytest.raises(InputError, match=r"the models are acme/small, acme/large, beta/large"):
         table(Fund("a", 1.0, "usd", ("zzz",)))

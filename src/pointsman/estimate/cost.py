@@ -113,7 +113,17 @@ def cost_targets(history: Outcomes) -> CostTargets:
     remainder = np.flatnonzero(~tariff.exact)
     left = history.cost_usd[:, remainder] - history.input_tokens[:, None] * tariff.input_usd[remainder]
     targets = np.column_stack([history.output_tokens, left])
-    known = np.isfinite(targets)
-    mean = np.where(known, targets, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    scale = np.where(np.abs(mean) > 0, np.abs(mean), 1.0)
+    scale = _scales(targets, len(history.models))
     return CostTargets(tariff, scale, targets / scale, remainder)
+
+
+def _scales(targets: Floats, models: int) -> Floats:
+    """The targets' means, 1 for one that is zero throughout.
+
+    A model whose answers were never counted is taken for an average one, and adds nothing if no model's were.
+    """
+    known = np.isfinite(targets)
+    mean = np.abs(np.where(known, targets, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    seen = known[:, :models].any(axis=0)
+    mean[:models][~seen] = mean[:models][seen].mean() if seen.any() else 0.0
+    return np.where((mean > 0) | ~known.any(axis=0), mean, 1.0)

@@ -56,10 +56,11 @@ def check_history(history: Outcomes, prompts: Prompts) -> None:
             place=history.title,
             remedy="embed exactly the texts of the history, in their order",
         )
-    if not np.isfinite(prompts.vectors).all() or not np.isfinite(prompts.input_tokens).all():
+    finite = np.isfinite(prompts.vectors).all(axis=1) & np.isfinite(prompts.input_tokens)
+    if not finite.all():
         raise InputError(
             "a vector or an input token count is not a finite number",
-            place=history.title,
+            place=f"{history.title}, row {int(finite.argmin())}",
             remedy="embed and count the texts again",
         )
     _check_models(history)

@@ -8,7 +8,6 @@ With fewer than `LEAST_ROWS` rows no member is fitted and the means are the answ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -112,27 +111,40 @@ def fit_part(task: Task, outputs: Floats, growth: Growth, pool: Executor) -> tup
     Returns:
         The fitted part, its cross-fitted predictions [N, K], and the weights (None if the means had to do).
     """
-    if len(outputs) < LEAST_ROWS or not np.nanvar(outputs, axis=0).any():
+    if len(outputs) < LEAST_ROWS or not _varies(outputs):
         return _means_only(task, outputs)
-    n_folds = int(task.folds.max()) + 1
-    masks = [task.trained & (task.folds != fold) for fold in range(n_folds)] + [task.trained]
-    fits = list(pool.map(lambda job: fit_members(task, outputs, job[1], growth, job[0]), enumerate(masks)))
-    base, deviations = _cross_predicted(task, fits[:-1], outputs.shape)
+    base, deviations, fits = cross_fit(task, outputs, growth, pool)
     stack = fit_stack((outputs - base)[task.trained], [d[task.trained] for d in deviations])
     return merge(fits[-1], stack), base + stack.blend(deviations), stack
 
 
-def _cross_predicted(
-    task: Task, fits: Sequence[Members], shape: tuple[int, ...]
-) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
-    base = np.zeros(shape)
-    deviations = (np.zeros(shape), np.zeros(shape), np.zeros(shape))
-    for fold, members in enumerate(fits):
+def cross_fit(
+    task: Task, outputs: Floats, growth: Growth, pool: Executor
+) -> tuple[Floats, tuple[Floats, Floats, Floats], list[Members]]:
+    """Fit the members once without each fold and once on all rows.
+
+    Returns:
+        For every row the means [N, K] and the members' deviations from them (three times [N, K]) by the fit that
+        didn't see it; and the fits, the one on all rows last.
+    """
+    n_folds = int(task.folds.max()) + 1
+    masks = [task.trained & (task.folds != fold) for fold in range(n_folds)] + [task.trained]
+    fits = list(pool.map(lambda job: fit_members(task, outputs, job[1], growth, job[0]), enumerate(masks)))
+    base = np.zeros(outputs.shape)
+    deviations = (np.zeros(outputs.shape), np.zeros(outputs.shape), np.zeros(outputs.shape))
+    for fold, members in enumerate(fits[:-1]):
         rows = task.folds == fold
         base[rows] = members.base
         for whole, piece in zip(deviations, members.deviations(task.views.take(rows)), strict=True):
             whole[rows] = piece
-    return base, deviations
+    return base, deviations, fits
+
+
+def _varies(outputs: Floats) -> bool:
+    """Whether any output has two different known values."""
+    known = np.isfinite(outputs)
+    most, least = np.where(known, outputs, -np.inf).max(axis=0), np.where(known, outputs, np.inf).min(axis=0)
+    return bool((most > least).any())
 
 
 def _means_only(task: Task, outputs: Floats) -> tuple[Part, Floats, None]:

@@ -190,7 +190,7 @@ def _translate(design: Binned, questions: Rows) -> tuple[Rows, Float32s]:
     return columns, thresholds
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _grow(bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions):  # type: ignore[no-untyped-def]
     """Ask the best question level by level; leaves the rows' leaves in `leaf`."""
     leaf[:] = 0
@@ -215,20 +215,20 @@ def _grow(bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions): 
                 leaf[i] += bins[column, i] > cut
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _add(cell, sketch, i):  # type: ignore[no-untyped-def]
     cell[0] += sketch[i, 0]
     cell[1] += sketch[i, 1]
     cell[2] += sketch[i, 2]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _fit(first, second, weight, penalty):  # type: ignore[no-untyped-def]
     """What one leaf explains of both mixtures: squared sums over weight and penalty."""
-    return (first * first + second * second) / (weight + penalty)
+    return (first * first + second * second) / (weight + penalty + np.float32(1e-9))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _best_dense(bins, sketch, leaf, dense, totals, penalty, bar):  # type: ignore[no-untyped-def]
     """The dense question that gains most above `bar`: (gain, column, cut), column -1 if none does."""
     n_leaves = len(totals)
@@ -255,7 +255,7 @@ def _best_dense(bins, sketch, leaf, dense, totals, penalty, bar):  # type: ignor
     return bar, column, cut
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _best_token(starts, rows, sketch, leaf, tokens, totals, penalty, bar):  # type: ignore[no-untyped-def]
     """The token question that gains most above `bar`: (gain, question), question -1 if none does."""
     best = -1
@@ -274,11 +274,11 @@ def _best_token(starts, rows, sketch, leaf, tokens, totals, penalty, bar):  # ty
     return bar, best
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _settle(residual, weight, leaf, penalty, rate, leaves):  # type: ignore[no-untyped-def]
     """Set the leaves to the shrunken means of the residuals, and take them off the residuals."""
     n, k = residual.shape
-    counts = np.full(leaves.shape, penalty, np.float32)
+    counts = np.full(leaves.shape, penalty + np.float32(1e-9), np.float32)
     for i in range(n):
         for m in range(k):
             leaves[leaf[i], m] += residual[i, m]
@@ -291,7 +291,7 @@ def _settle(residual, weight, leaf, penalty, rate, leaves):  # type: ignore[no-u
             residual[i, m] -= leaves[leaf[i], m] * weight[i, m]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _add_trees(dense, counts, columns, thresholds, leaves, out):  # type: ignore[no-untyped-def]
     """Add one leaf of every tree to `out`, query by query."""
     f = dense.shape[1]

@@ -25,6 +25,7 @@ from pointsman.decide.program import FundTable, amounts_of, compile_funds
 from pointsman.evaluate.budgets import budget_funds, split_weights, total_budget
 from pointsman.evaluate.plan import REFERENCE, Circumstance, Request, Task, circumstances
 from pointsman.evaluate.prepare import Bench, Preparer, load_bench, save_bench, truth_of
+from pointsman.evaluate.reliability import measure_reliability, save_reliability
 from pointsman.evaluate.replay import TRACE_POINTS, Case, Result, at_rates, drawn_by, replay
 from pointsman.evaluate.rows import Run, Trace
 from pointsman.evaluate.rows_folder import RunWriter
@@ -72,7 +73,10 @@ def run_bench(
         progress(f"estimates for {setting.test:,} queries ({setting.embedder}, k {setting.k})", finished, len(todo))
         with tempfile.TemporaryDirectory(prefix="pointsman-") as folder:
             path = Path(folder) / "bench.pickle"
-            save_bench(preparer.prepare(setting, _sources(policies)), path)
+            bench = preparer.prepare(setting, _sources(policies))
+            save_bench(bench, path)
+            if setting == request.base.setting:
+                save_reliability(measure_reliability(bench), writer.folder)
             for done in _run_all(tasks, path, workers or os.cpu_count() or 1):
                 writer.append(done.run, done.trace)
                 finished += 1

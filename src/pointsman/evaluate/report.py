@@ -19,17 +19,20 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pointsman.estimate.calibration import Reliability
 from pointsman.evaluate.plots import (
     Picture,
     plot_axis,
     plot_performance,
     plot_prices,
     plot_progress,
+    plot_reliability,
     plot_served,
     plot_spend,
     to_png,
     to_svg,
 )
+from pointsman.evaluate.reliability import load_reliability
 from pointsman.evaluate.render import Table, to_html, to_markdown
 from pointsman.evaluate.roster import in_order, policy_named
 from pointsman.evaluate.rows import Rows
@@ -65,7 +68,7 @@ def write_report(folder: Path, *, dpi: int = 200) -> Path:
         InputError: the folder holds no rows, or rows that can't be read.
     """
     rows = read_rows(folder)
-    sections = make_sections(rows)
+    sections = (*make_sections(rows), *_estimate_sections(rows, load_reliability(folder)))
     vectors = {picture.name: to_svg(picture) for section in sections for picture in section.pictures}
     for picture in (picture for section in sections for picture in section.pictures):
         write_aside(folder / f"{picture.name}.png", to_png(picture, dpi))
@@ -94,7 +97,26 @@ def make_sections(rows: Rows) -> tuple[Section, ...]:
 
 _RATIO_TEXT = "Performance against performance in the same orders of arrival, under the same total budget."
 _CELL_TEXT = "A cell is one split, budget factor, volume and scenario, and one value of the sweep if there is one."
+_ESTIMATE_TEXT = "Every pair of a tested query and a model, in bins of estimated quality."
 _TIME_TEXT = "The first order of arrivals: what is bought, what every fund has spent, and what a unit of it is worth."
+
+
+def _estimate_sections(rows: Rows, found: Mapping[str, Reliability]) -> tuple[Section, ...]:
+    """How true the estimates are, where the bench kept it."""
+    if not found:
+        return ()
+    meta = rows.meta
+    errors = ", ".join(f"{name} {100 * table.error:.1f} %" for name, table in found.items())
+    picture = plot_reliability(
+        found,
+        title="Quality as estimated and as it was",
+        subtitle=f"{meta.dataset} · {len(meta.models)} models · {meta.test:,} test queries",
+        simulated=meta.simulated,
+    )
+    text = (
+        f"Every pair of a tested query and a model, in bins of estimated quality. Expected calibration error: {errors}."
+    )
+    return (Section("estimates", "How true the estimates are", text, pictures=(picture,)),)
 
 
 def _filled(*tables: Table) -> tuple[Table, ...]:

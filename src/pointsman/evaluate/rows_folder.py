@@ -126,6 +126,7 @@ class RunWriter:
     """
 
     def __init__(self, folder: Path, meta: Meta) -> None:
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._runs = (folder / RUNS_FILE).open("ab")
         self._traces = (folder / TRACES_FILE).open("ab")

@@ -7,8 +7,9 @@ Takes `rows.Rows` (or bins, or one decision); gives `Picture` values, and their 
 
 from __future__ import annotations
 
+from pointsman.estimate.calibration import Reliability
 from pointsman.evaluate.plots.bars import MOST_MODELS, plot_performance, plot_served
-from pointsman.evaluate.plots.estimates import Reliability, plot_reliability, plot_scores
+from pointsman.evaluate.plots.estimates import plot_reliability, plot_scores
 from pointsman.evaluate.plots.funds import MOST_PANELS, plot_prices, plot_spend
 from pointsman.evaluate.plots.labels import short_names
 from pointsman.evaluate.plots.lines import Metric, plot_axis, plot_progress

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import rc_context
@@ -16,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from pointsman.estimate.calibration import Reliability
 from pointsman.evaluate.plots.labels import listed, short_names
 from pointsman.evaluate.plots.looks import INK, PAPER, text_colour
 from pointsman.evaluate.plots.sheet import (
@@ -28,31 +28,7 @@ from pointsman.evaluate.plots.sheet import (
     make_sheet,
     place_axes,
 )
-from pointsman.records import Candidate, Decision, Floats, Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """What was predicted and what happened, in B bins.
-
-    Attributes:
-        predicted: float [B], the mean prediction in a bin.
-        observed: float [B], the mean outcome in it.
-        count: int [B], how many; empty bins are not drawn.
-    """
-
-    predicted: Floats
-    observed: Floats
-    count: Ints
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: the mean of |predicted - observed|, weighted by count; NaN of nothing."""
-        there = self.count > 0
-        if not there.any():
-            return math.nan
-        return float(np.average(np.abs(self.predicted - self.observed)[there], weights=self.count[there]))
-
+from pointsman.records import Candidate, Decision
 
 _RELIABILITY_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 

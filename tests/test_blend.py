@@ -10,6 +10,7 @@ import pytest
 from pointsman.errors import InputError
 from pointsman.estimate.blend import fit_blend
 from pointsman.estimate.calibration import calibration
+from pointsman.estimate.fitted import Fitted
 from pointsman.records import Floats, Outcomes, Prompts
 
 MODELS = ("small", "medium", "large")
@@ -28,7 +29,9 @@ def made_prompts(n: int, seed: int) -> Prompts:
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(n, 16))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    words = np.array(["sum", "of", "the", "integral", "area", "river", "stone", "value", "over", "many", "small", "things"])
+    words = np.array(
+        ["sum", "of", "the", "integral", "area", "river", "stone", "value", "over", "many", "small", "things"]
+    )
     texts = [" ".join(rng.choice(words, rng.integers(3, 12))) + "?" for _ in range(n)]
     return Prompts(texts, vectors, rng.integers(10, 300, n).astype(float))
 
@@ -45,9 +48,13 @@ def made_history(n: int, seed: int = 0, gaps: float = 0.0) -> tuple[Outcomes, Pr
     return Outcomes(names, prompts.texts, names, MODELS, score, cost, answers, prompts.input_tokens), prompts
 
 
+Made = tuple[Outcomes, Prompts, Fitted]
+
+
 @pytest.fixture(scope="module")
-def made() -> tuple[Outcomes, Prompts]:
-    return made_history(1500)
+def made() -> Made:
+    history, prompts = made_history(1500)
+    return history, prompts, fit_blend(history, prompts, threads=1)
 
 
 def test_a_lone_outcome_is_its_own_expectation() -> None:
@@ -59,32 +66,32 @@ def test_a_lone_outcome_is_its_own_expectation() -> None:
     np.testing.assert_allclose(found.cost_usd, history.cost_usd, rtol=1e-6)
 
 
-def test_it_learns_from_vectors_and_words(made: tuple[Outcomes, Prompts]) -> None:
+def test_it_learns_from_vectors_and_words(made: Made) -> None:
     """On new prompts the squared distance from the true chances is under a fifth of what the means leave."""
-    fitted = fit_blend(*made, threads=1)
+    history, _, fitted = made
     new = made_prompts(800, seed=9)
     truth, found = truth_of(new), fitted.estimator.estimate(new)
     left = ((found.quality - truth) ** 2).mean()
     assert left < 0.2 * ((truth - truth.mean(axis=0)) ** 2).mean()
-    assert calibration(fitted.held_out.quality, made[0].score).overall.error < 0.03
+    assert calibration(fitted.held_out.quality, history.score).overall.error < 0.03
 
 
-def test_held_out_is_distributed_like_estimates_of_new_prompts(made: tuple[Outcomes, Prompts]) -> None:
+def test_held_out_is_distributed_like_estimates_of_new_prompts(made: Made) -> None:
     """Means, deviations and errors of held-out estimates are near those on fresh prompts, in-sample ones aren't."""
-    fitted = fit_blend(*made, threads=1)
+    history, past, fitted = made
     fresh, prompts = made_history(1500, seed=20)
     new = fitted.estimator.estimate(prompts)
     np.testing.assert_allclose(fitted.held_out.quality.mean(axis=0), new.quality.mean(axis=0), atol=0.04)
     np.testing.assert_allclose(fitted.held_out.quality.std(axis=0), new.quality.std(axis=0), atol=0.03)
-    error = ((fitted.held_out.quality - made[0].score) ** 2).mean()
+    error = ((fitted.held_out.quality - history.score) ** 2).mean()
     assert error == pytest.approx(((new.quality - fresh.score) ** 2).mean(), rel=0.05)
-    inside = ((fitted.estimator.estimate(made[1]).quality - made[0].score) ** 2).mean()
+    inside = ((fitted.estimator.estimate(past).quality - history.score) ** 2).mean()
     assert inside < 0.95 * error
 
 
-def test_costs_are_unbiased_and_follow_the_answer(made: tuple[Outcomes, Prompts]) -> None:
+def test_costs_are_unbiased_and_follow_the_answer(made: Made) -> None:
     """Expected costs add up to the true ones on new prompts, and know which answers are long."""
-    fitted = fit_blend(*made, threads=1)
+    fitted = made[2]
     fresh, prompts = made_history(1500, seed=30)
     found = fitted.estimator.estimate(prompts)
     np.testing.assert_allclose(found.cost_usd.sum(axis=0), fresh.cost_usd.sum(axis=0), rtol=0.05)
@@ -93,9 +100,9 @@ def test_costs_are_unbiased_and_follow_the_answer(made: tuple[Outcomes, Prompts]
 
 
 def test_spread_is_the_standard_error_over_redrawn_histories() -> None:
-    """Estimates by fits on four fresh histories differ about as much as the first fit's spread says."""
+    """Estimates by fits on three fresh histories differ about as much as the first fit's spread says."""
     new = made_prompts(300, seed=40)
-    fits = [fit_blend(*made_history(500, seed=50 + i), seed=i, threads=1) for i in range(4)]
+    fits = [fit_blend(*made_history(400, seed=50 + i), seed=i, threads=1) for i in range(3)]
     found = [fit.estimator.estimate(new) for fit in fits]
     scatter = np.stack([one.quality for one in found]).var(axis=0, ddof=1).mean()
     claimed = np.mean([(one.spread**2).mean() for one in found])

@@ -95,6 +95,6 @@ def test_bad_input_is_refused() -> None:
     blank[:, 1] = np.nan
     with pytest.raises(InputError, match="'m1' has no `score`"):
         fit_neighbours(replace(history, score=blank), prompts)
+    narrow, fitted = replace(prompts, vectors=prompts.vectors[:, :5]), fit_neighbours(history, prompts)
     with pytest.raises(InputError, match="5 dimensions"):
-        narrow = Prompts(prompts.texts, prompts.vectors[:, :5], prompts.input_tokens)
-        fit_neighbours(history, prompts).estimator.estimate(narrow)
+        fitted.estimator.estimate(narrow)

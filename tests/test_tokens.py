@@ -38,7 +38,11 @@ def test_places_are_counted_apart_from_words() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(st.lists(st.sampled_from(["ab", "cd", "12", "7", "+", ".", "Xy"]), max_size=9).map(" ".join), min_size=8, max_size=20)
+    st.lists(
+        st.lists(st.sampled_from(["ab", "cd", "12", "7", "+", ".", "Xy"]), max_size=9).map(" ".join),
+        min_size=8,
+        max_size=20,
+    )
 )
 def test_as_many_kept_tokens_as_plain_python_finds(texts: list[str]) -> None:
     """Tokens of at least five and at most nine tenths of the texts are kept, like a count over Python's own sets."""
@@ -54,7 +58,7 @@ def test_as_many_kept_tokens_as_plain_python_finds(texts: list[str]) -> None:
 
 def test_the_most_widely_used_are_kept_when_there_are_too_many() -> None:
     """A limit keeps the tokens of most texts."""
-    buffer, starts = joined(TEXTS + ["cat mouse"])
+    buffer, starts = joined([*TEXTS, "cat mouse"])
     small = fit_vocabulary(buffer, starts, limit=1)
     assert small.size == 1
     assert fit_vocabulary(buffer, starts, limit=0).counts(buffer, starts).shape == (13, 0)

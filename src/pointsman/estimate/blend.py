@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pointsman.estimate.correction import Correction, fit_correction, no_correction
 from pointsman.estimate.cost import CostTargets, cost_targets
 from pointsman.estimate.fitted import Fitted, check_history
 from pointsman.estimate.part import LEAST_ROWS, Part, Task, fit_members, fit_part, merge
@@ -29,7 +30,7 @@ MOST_ROWS = 40_000
 CHUNK = 2_048
 QUALITY_GROWTH = Growth()
 COST_GROWTH = Growth(trees=200, depth=5, rate=0.07)
-_HALF = 0.4
+_PART = 0.4
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Blend:
     Attributes:
         models: ids of the M models.
         viewer: how it looks at prompts.
-        quality: of scores, M outputs.
+        quality: of scores, M outputs, before the correction.
+        correction: of expected scores.
         cost: of `targets`.
         targets: what of the cost was learned, and the rates for the rest.
         spread: of quality.
@@ -48,6 +50,7 @@ class Blend:
     models: tuple[str, ...]
     viewer: Viewer
     quality: Part
+    correction: Correction
     cost: Part
     targets: CostTargets
     spread: Spread
@@ -77,7 +80,7 @@ class Blend:
         return self._assemble(self.quality.predict(views), self.cost.predict(views), remoteness, prompts.input_tokens)
 
     def _assemble(self, quality: Floats, lengths: Floats, remoteness: Floats, input_tokens: Floats) -> Estimates:
-        quality = np.clip(quality, 0.0, 1.0)
+        quality = self.correction.apply(quality)
         cost_usd, tokens = self.targets.to_money(lengths, input_tokens)
         return Estimates(quality, cost_usd, tokens, self.spread.of(quality, remoteness))
 
@@ -99,18 +102,20 @@ def fit_blend(history: Outcomes, prompts: Prompts, *, seed: int = 0, threads: in
     """
     check_history(history, prompts)
     viewer = fit_viewer(prompts)
-    task = _task(viewer.look(prompts), len(history), seed)
+    task = new_task(viewer.look(prompts), len(history), seed)
     targets = cost_targets(history)
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         cost, lengths, _ = fit_part(task, targets.values, COST_GROWTH, pool)
         quality, held_out, stack = fit_part(task, history.score, QUALITY_GROWTH, pool)
-        spread = _fit_spread(task, viewer, history.score, held_out, stack, pool)
-    fitted = Blend(history.models, viewer, quality, cost, targets, spread)
+        correction = fit_correction(held_out, history.score) if stack else no_correction()
+        spread = _fit_spread(task, viewer, history.score, correction.apply(held_out), stack, correction, pool)
+    fitted = Blend(history.models, viewer, quality, correction, cost, targets, spread)
     remoteness = viewer.remoteness(task.views)
     return Fitted(fitted, fitted._assemble(held_out, lengths, remoteness, prompts.input_tokens))
 
 
-def _task(views: Views, rows: int, seed: int) -> Task:
+def new_task(views: Views, rows: int, seed: int) -> Task:
+    """The rows of a history with random folds, the same for the same seed."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(rows)
     trained = np.zeros(rows, bool)
@@ -121,10 +126,16 @@ def _task(views: Views, rows: int, seed: int) -> Task:
 
 
 def _fit_spread(
-    task: Task, viewer: Viewer, score: Floats, held_out: Floats, stack: Stack | None, pool: Executor
+    task: Task,
+    viewer: Viewer,
+    score: Floats,
+    held_out: Floats,
+    stack: Stack | None,
+    correction: Correction,
+    pool: Executor,
 ) -> Spread:
     """Two fits on disjoint two fifths of the rows, compared on the last fifth."""
-    models = relative_variance(score, np.clip(held_out, 0.0, 1.0))
+    models = relative_variance(score, held_out)
     if stack is None or len(score) < 2 * LEAST_ROWS:
         return plain_spread(models, len(score))
     halves = [task.trained & np.isin(task.folds, folds) for folds in ((0, 1), (2, 3))]
@@ -133,5 +144,5 @@ def _fit_spread(
         lambda job: merge(fit_members(task, score, job[1], QUALITY_GROWTH, job[0]), stack),
         enumerate(halves, start=FOLDS + 1),
     )
-    first, second = (np.clip(fit.predict(seen), 0.0, 1.0) for fit in fits)
-    return fit_spread(models, first, second, viewer.remoteness(seen), _HALF)
+    first, second = (correction.apply(fit.predict(seen)) for fit in fits)
+    return fit_spread(models, first, second, viewer.remoteness(seen), _PART)

@@ -4,8 +4,10 @@
 prompt would show if the whole fit were repeated on fresh histories of equal length. It says nothing of the scatter
 of single outcomes around the expectation, nor of what no estimator could see in the prompt.
 
-It is measured, not assumed: two fits on disjoint parts of the history answer for rows that neither saw; half their
-squared difference is the error variance at that part's length, and variance falls with length. The measured
+It is measured: two fits on disjoint parts of the history answer for rows that neither saw; half their squared
+difference is the error variance at that part's length. Variance is taken to fall with the square root of the length,
+because a fit that chooses its own complexity spends new rows on detail as well as on steadiness (measured on four
+real sets, docs/decisions/0002-estimator.md; with 1 / length the spread came out a fifth too small). The measured
 variances are explained by the outcome's own variance and by how remote the prompt is, with two weights fitted by
 non-negative least squares, so that the spread of a new prompt costs next to nothing.
 """
@@ -58,16 +60,16 @@ def relative_variance(score: Floats, held_out: Floats) -> Floats:
     return np.asarray((error + ten_rows * overall) / (variance + ten_rows), np.float64)
 
 
-def fit_spread(models: Floats, first: Floats, second: Floats, remoteness: Floats, shrink: float) -> Spread:
+def fit_spread(models: Floats, first: Floats, second: Floats, remoteness: Floats, share: float) -> Spread:
     """Weights from two independent estimates of the same rows.
 
     Args:
         models: as `relative_variance`.
         first, second: float [N, M], estimates by fits on disjoint parts of the history that saw none of these rows.
         remoteness: float [N].
-        shrink: length of one part over the length of the history.
+        share: length of one part over the length of the history.
     """
-    measured = (first - second) ** 2 / 2.0 * shrink
+    measured = (first - second) ** 2 / 2.0 * np.sqrt(share)
     unit = _outcome_variance((first + second) / 2.0) * models
     relative = (measured / unit).mean(axis=1)
     plain, remote = nnls(np.column_stack([np.ones(len(relative)), remoteness]), relative)[0]

@@ -23,7 +23,8 @@ Float32s = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Rows = NDArray[np.int32]
 
-BINS = 48
+MOST_BINS = 48
+ROWS_A_BIN = 20
 TOKEN_STEPS: tuple[int, ...] = (1, 2, 3, 4, 6, 9)
 LEAST_ROWS = 5
 MOST_SHARE = 0.9
@@ -79,7 +80,7 @@ class Binned:
 
     Attributes:
         bins: uint8 [F, N], the dense columns by quantile.
-        edges: float32 [F, BINS - 1], upper edge of each bin, padded with infinity.
+        edges: float32 [F, B - 1], upper edge of each bin, padded with infinity.
         starts: int64 [C + 1] and rows int32: for each token question the rows whose answer is yes.
         tokens, steps: int32 [C], the token column and the count that the question asks for.
     """
@@ -103,20 +104,21 @@ class Binned:
 
 def bin_columns(dense: Float32s, counts: Bytes) -> Binned:
     """Cut dense columns [N, F] at their quantiles and list the rows of each token question of counts [N, V]."""
-    edges = np.full((dense.shape[1], BINS - 1), NEVER, np.float32)
+    most = min(MOST_BINS, max(8, len(dense) // ROWS_A_BIN))
+    edges = np.full((dense.shape[1], most - 1), NEVER, np.float32)
     bins = np.zeros((dense.shape[1], len(dense)), np.uint8)
     for f in range(dense.shape[1]):
-        cuts = _cuts(dense[:, f])
+        cuts = _cuts(dense[:, f], most)
         edges[f, : len(cuts)] = cuts
         bins[f] = np.searchsorted(cuts, dense[:, f], side="left")
     return Binned(bins, edges, *_token_questions(counts))
 
 
-def _cuts(column: Float32s) -> Float32s:
+def _cuts(column: Float32s, most: int) -> Float32s:
     """Distinct thresholds between values: midpoints where there are few values, quantiles where there are many."""
     values = np.unique(column)
-    if len(values) > BINS:
-        values = np.unique(np.quantile(column, np.linspace(0, 1, BINS), method="lower"))
+    if len(values) > most:
+        values = np.unique(np.quantile(column, np.linspace(0, 1, most), method="lower"))
     return np.asarray((values[:-1] + values[1:]) / 2, np.float32)
 
 
@@ -152,13 +154,13 @@ def fit_forest(design: Binned, outputs: Floats, growth: Growth, rng: np.random.G
     columns = np.zeros((growth.trees, growth.depth), np.int32)
     thresholds = np.full((growth.trees, growth.depth), NEVER, np.float32)
     leaves = np.zeros((growth.trees, 1 << growth.depth, k), np.float32)
-    leaf = np.zeros(n, np.int32)
+    leaf, bins = np.zeros(n, np.int32), design.edges.shape[1] + 1
     presence = weight.mean(axis=1, dtype=np.float32)
     for t in range(growth.trees):
         sketch = _sketch(residual, presence, rng)
         dense, tokens = _drawn(design.bins.shape[0], growth, rng), _drawn(len(design.tokens), growth, rng)
         questions = np.full((growth.depth, 2), -1, np.int32)
-        _grow(design.bins, design.starts, design.rows, sketch, dense, tokens, growth.penalty, leaf, questions)
+        _grow(design.bins, bins, design.starts, design.rows, sketch, dense, tokens, growth.penalty, leaf, questions)
         columns[t], thresholds[t] = _translate(design, questions)
         _settle(residual, weight, leaf, np.float32(growth.penalty), np.float32(growth.rate), leaves[t])
     return Forest(columns, thresholds, leaves)
@@ -191,7 +193,7 @@ def _translate(design: Binned, questions: Rows) -> tuple[Rows, Float32s]:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _grow(bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions):  # type: ignore[no-untyped-def]
+def _grow(bins, n_bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions):  # type: ignore[no-untyped-def]
     """Ask the best question level by level; leaves the rows' leaves in `leaf`."""
     leaf[:] = 0
     for d in range(len(questions)):
@@ -201,7 +203,7 @@ def _grow(bins, starts, rows, sketch, dense, tokens, penalty, leaf, questions): 
         bar = np.float32(1e-6)
         for j in range(len(totals)):
             bar += _fit(totals[j, 0], totals[j, 1], totals[j, 2], penalty)
-        bar, column, cut = _best_dense(bins, sketch, leaf, dense, totals, penalty, bar)
+        bar, column, cut = _best_dense(bins, n_bins, sketch, leaf, dense, totals, penalty, bar)
         bar, token = _best_token(starts, rows, sketch, leaf, tokens, totals, penalty, bar)
         for i in range(len(leaf)):
             leaf[i] *= 2
@@ -229,27 +231,27 @@ def _fit(first, second, weight, penalty):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _best_dense(bins, sketch, leaf, dense, totals, penalty, bar):  # type: ignore[no-untyped-def]
+def _best_dense(bins, n_bins, sketch, leaf, dense, totals, penalty, bar):  # type: ignore[no-untyped-def]
     """The dense question that gains most above `bar`: (gain, column, cut), column -1 if none does."""
     n_leaves = len(totals)
     column, cut = -1, 0
-    table = np.zeros((n_leaves * BINS, 3), np.float32)
-    gains = np.zeros(BINS - 1, np.float32)
+    table = np.zeros((n_leaves * n_bins, 3), np.float32)
+    gains = np.zeros(n_bins - 1, np.float32)
     for f in dense:
         table[:] = 0
         values = bins[f]
         for i in range(len(leaf)):
-            _add(table[leaf[i] * BINS + values[i]], sketch, i)
+            _add(table[leaf[i] * n_bins + values[i]], sketch, i)
         gains[:] = 0
         for j in range(n_leaves):
             first = second = weight = np.float32(0)
-            for b in range(BINS - 1):
-                cell = table[j * BINS + b]
+            for b in range(n_bins - 1):
+                cell = table[j * n_bins + b]
                 first, second, weight = first + cell[0], second + cell[1], weight + cell[2]
                 gains[b] += _fit(first, second, weight, penalty) + _fit(
                     totals[j, 0] - first, totals[j, 1] - second, totals[j, 2] - weight, penalty
                 )
-        for b in range(BINS - 1):
+        for b in range(n_bins - 1):
             if gains[b] > bar:
                 bar, column, cut = gains[b], f, b
     return bar, column, cut

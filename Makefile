@@ -28,7 +28,7 @@ test: lint
 bench: venv
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/dual.py
-	$(BIN)/python benchmarks/estimators.py
+	$(BIN)/python benchmarks/estimators.py --data $(DATA)/paretobandit_k4
 	$(BIN)/python benchmarks/index.py
 	$(BIN)/python benchmarks/embedders.py
 

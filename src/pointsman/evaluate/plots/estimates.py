@@ -42,7 +42,13 @@ def plot_reliability(
     Whiskers are two standard errors of a mean of scores in [0, 1] (at most, as for 0/1 scores): a point whose
     whisker meets the diagonal is not shown to be off.
     """
-    figure = make_sheet(title, subtitle, "whiskers: two standard errors", HEAD_IN + 5.8, simulated=simulated)
+    figure = make_sheet(
+        title,
+        subtitle,
+        "whiskers: two standard errors · ECE: expected calibration error",
+        HEAD_IN + 5.8,
+        simulated=simulated,
+    )
     axes, counts = (
         place_axes(figure, 0.85, 5.4, HEAD_IN + 0.5, 0.75),
         place_axes(figure, 7.6, 0.35, HEAD_IN + 0.5, 0.75),
@@ -57,7 +63,8 @@ def plot_reliability(
     counts.set(xlim=(0, 1), xlabel="predicted quality", ylabel="predictions in the bin")
     counts.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     words = [f"{name}: expected calibration error {bins.error:.3f}" for name, bins in curves.items()]
-    draw_swatches(figure, list(zip(words, _RELIABILITY_COLOURS, strict=False)), HEAD_IN)
+    short = [f"{name}: ECE {bins.error:.3f}" for name, bins in curves.items()]
+    draw_swatches(figure, list(zip(short, _RELIABILITY_COLOURS, strict=False)), HEAD_IN)
     return Picture("reliability", title, f"Predicted against observed quality. {listed(words)}", figure)
 
 

@@ -30,6 +30,7 @@ from pointsman.evaluate.plots.sheet import (
 )
 from pointsman.records import Candidate, Decision
 
+_RELIABILITY_NOTE = "whiskers: two standard errors · ECE: expected calibration error"
 _RELIABILITY_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
@@ -45,7 +46,7 @@ def plot_reliability(
     figure = make_sheet(
         title,
         subtitle,
-        "whiskers: two standard errors · ECE: expected calibration error",
+        _RELIABILITY_NOTE,
         HEAD_IN + 5.8,
         simulated=simulated,
     )

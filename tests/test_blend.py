@@ -100,9 +100,12 @@ def test_costs_are_unbiased_and_follow_the_answer(made: Made) -> None:
 
 
 def test_spread_is_the_standard_error_over_redrawn_histories() -> None:
-    """Estimates by fits on three fresh histories differ about as much as the first fit's spread says."""
+    """The variance between fits on six fresh histories is that which they claim, to within a factor of two.
+
+    Sixteen histories of 400 rows of this world gave .89 and eight of 1,500 rows .74; six of them scatter by a fifth.
+    """
     new = made_prompts(300, seed=40)
-    fits = [fit_blend(*made_history(400, seed=50 + i), seed=i, threads=1) for i in range(3)]
+    fits = [fit_blend(*made_history(250, seed=1000 + 10 * i), seed=i) for i in range(6)]
     found = [fit.estimator.estimate(new) for fit in fits]
     scatter = np.stack([one.quality for one in found]).var(axis=0, ddof=1).mean()
     claimed = np.mean([(one.spread**2).mean() for one in found])

@@ -157,4 +157,5 @@ def _fit_spread(
         seen = task.views.take(task.folds == (turn + FOLDS - 1) % FOLDS)
         first, second = (correction.apply(fit.predict(seen)) for fit in fits[2 * turn : 2 * turn + 2])
         pairs.append((first, second, viewer.remoteness(seen)))
-    return fit_spread(models, *(np.concatenate(cells) for cells in zip(*pairs, strict=True)), _PART)
+    ones, others, remoteness = (np.concatenate(cells) for cells in zip(*pairs, strict=True))
+    return fit_spread(models, ones, others, remoteness, _PART)

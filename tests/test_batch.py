@@ -16,7 +16,7 @@ from pointsman.batch import CHUNK, chunks, count, route_file
 from pointsman.evaluate.simulated import simulate
 from test_bench import run
 
-PAST = simulate(400, seed=5)
+PAST = simulate(300, seed=5).only(np.array([0, 2, 5, 9]))
 
 
 @pytest.fixture(scope="module")

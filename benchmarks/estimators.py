@@ -1,6 +1,6 @@
 """What each estimator's parts are worth, cross-validated on histories alone, and what they cost per query.
 
-    python benchmarks/estimators.py --data DIR [--data DIR ...] [--seeds N] [--json FILE]
+    python benchmarks/estimators.py --data DIR [--data DIR ...] [--seeds N] [--first-seed N] [--json FILE]
 
 From each outcome folder a random 45 % of the complete rows is taken as history; nothing else is looked at. Every figure
 of quality is of held-out estimates: means, PORT's five neighbours (leave-one-out), and by five folds the ridge, the
@@ -145,20 +145,25 @@ def show(result: dict[str, object]) -> None:
         print(f"  cost, {name:16s}", "  ".join(f"{key} {value:.4f}" for key, value in values.items()))
     for name, value in us_of.items():
         reference = us_of["PORT's (exact)" + name[name.index(",") :]]
-        print(f"  {name:34s} {value:8.1f} us  {value / reference:.3f} of PORT's exact")
+        print(f"  {name:34s} {value:8.1f} us  {value / reference:.3f} of PORT's exact", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    results = [measure(folder, seed) for folder in options.data for seed in range(options.seeds)]
-    for result in results:
-        show(result)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    results = []
+    for folder in options.data:
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
+            results.append(measure(folder, seed))
+            show(results[-1])
+            if options.json:
+                aside = options.json.with_suffix(".part")
+                aside.write_text(json.dumps(results, indent=1) + "\n")
+                aside.rename(options.json)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from pointsman.router import Router
 app = typer.Typer()
 
 POLICIES = (
-    "port,greedy-perf,greedy-feasible,batchsplit-prorated,cheapest-pooled,mirror-descent,"
+    "port,greedy-perf,greedy-feasible,cheapest-pooled,mirror-descent,"
     "paced,paced-pooled,approx-optimum,optimum"
 )
 BATCH = 32
@@ -42,8 +42,8 @@ FACTOR = 3.0  # money for three times the cheapest model: enough for the dearer 
 
 @app.command()
 def demo(
-    queries: Annotated[int, typer.Option(help="Simulated queries; 55 % of them are routed.")] = 6000,
-    orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 3,
+    queries: Annotated[int, typer.Option(help="Simulated queries; 55 % of them are routed.")] = 5000,
+    orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 2,
     seed: Annotated[int, typer.Option(help="What all randomness comes from.")] = 0,
     out: Annotated[Path, typer.Option(help="Where tables, pictures and the report go.")] = Path("out/demo"),
     json: Annotated[Path | None, typer.Option(help="Write all runs and their summary here.")] = None,

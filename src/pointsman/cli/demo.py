@@ -25,6 +25,7 @@ from pointsman.evaluate.export import export_json
 from pointsman.evaluate.plan import Circumstance, Request, parse_policies
 from pointsman.evaluate.prepare import Setting, default_test, split_rows
 from pointsman.evaluate.report import write_report
+from pointsman.evaluate.rows_folder import META_FILE, RUNS_FILE, TRACES_FILE, read_rows
 from pointsman.evaluate.simulated import simulate
 from pointsman.outcomes import complete
 from pointsman.records import Decision, Outcomes
@@ -32,10 +33,7 @@ from pointsman.router import Router
 
 app = typer.Typer()
 
-POLICIES = (
-    "port,greedy-perf,greedy-feasible,cheapest-pooled,mirror-descent,"
-    "paced,paced-pooled,approx-optimum,optimum"
-)
+POLICIES = "port,greedy-perf,greedy-feasible,cheapest-pooled,mirror-descent,paced,paced-pooled,approx-optimum,optimum"
 BATCH = 32
 FACTOR = 3.0  # money for three times the cheapest model: enough for the dearer ones to matter, too little for all
 
@@ -59,12 +57,20 @@ def demo(
     setting = Setting(default_test(len(outcomes)), seed=seed)
     _route_live(outcomes, setting, console)
     base = Circumstance(setting, "weighted", FACTOR, "iid", 0)
+    _forget_last_demo(out)
     rows = run_and_keep(outcomes, left_out, Request(parse_policies(POLICIES), base, orders), out)
     show(rows)
     console.print(f"report: {write_report(out)}", highlight=False)
     if json is not None:
         export_json(rows, json)
         console.print(json_module.dumps({"json": str(json)}), highlight=False)
+
+
+def _forget_last_demo(out: Path) -> None:
+    """A demo starts anew; rows that anything else wrote are left, and refused by the bench if they don't fit."""
+    if (out / META_FILE).is_file() and read_rows(out).meta.command.startswith("pointsman demo"):
+        for name in (RUNS_FILE, TRACES_FILE, META_FILE):
+            (out / name).unlink(missing_ok=True)
 
 
 def _route_live(outcomes: Outcomes, setting: Setting, console: Console) -> None:

@@ -1,6 +1,6 @@
 """Honest baselines: what a careful engineer would build without prices learned from history.
 
-The published baselines are handicapped (PAPERS: they keep sending queries to models that can't pay). These ask
+The published baselines are handicapped (they keep sending queries to models that can't pay). These ask
 first, know the horizon, and adapt; they are what `paced` has to beat.
 """
 

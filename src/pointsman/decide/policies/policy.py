@@ -30,7 +30,6 @@ class Traits:
         floor: a score must be above it for a query to be served.
         pooled: judged with the same total in one fund over all models.
         online: False for a reference that sees all queries at once.
-        models: "all", or "cheapest" for the one of least mean cost in the history.
     """
 
     source: Source
@@ -39,7 +38,6 @@ class Traits:
     floor: float = 0.0
     pooled: bool = False
     online: bool = True
-    models: Literal["all", "cheapest"] = "all"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import re
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,53 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_rows import make_meta, make_rows, make_run, save
+from page_parser import parsed
 from pointsman.errors import InputError
-from pointsman.evaluate.report import Section, headline, make_sections, page_text, tables_text, write_report
+from pointsman.evaluate.page import Section, page_text, tables_text
+from pointsman.evaluate.report import headline, make_frame, make_sections, write_report
 from pointsman.evaluate.rows import Rows
 from pointsman.evaluate.tables import main_table, standing_table
 
 FEW = ("port", "batchsplit-prorated", "paced", "cheapest-pooled", "approx-optimum")
-VOID = {"meta", "img", "br", "link", "input"}
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, the texts by element, and whether every element was closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[str, list[str]] = {}
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self.open += [] if tag in VOID else [tag]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.setdefault(self.open[-1] if self.open else "", []).append(data)
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def text(self, tag: str) -> str:
-        return " ".join(self.texts.get(tag, []))
-
-
-def parsed(text: str) -> Page:
-    page = Page()
-    page.feed(text)
-    page.close()
-    assert not page.open
-    return page
 
 
 def bare_page(rows: Rows) -> str:
     """The page without pictures: quick."""
     section = Section("policies", "The policies compared", tables=(main_table(rows), standing_table(rows)))
-    return page_text(rows, [section], {})
+    return page_text(make_frame(rows), [section], {})
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +113,12 @@ def test_what_is_real_is_not_called_simulated() -> None:
     rows = make_rows(make_meta(2, simulated=False), policies=FEW)
     assert "imulated" not in bare_page(rows).partition("<body>")[2].partition("<script>")[0]
     section = Section("x", "y", tables=(main_table(rows),))
-    assert "simulated" not in tables_text(rows, [section])
-    assert "(simulated)" in tables_text(replace(rows, meta=make_meta(2)), [section])
+    assert "simulated" not in tables_text([section], simulated=False)
+    assert "(simulated)" in tables_text([section], simulated=True)
+    assert (bool(make_frame(rows).simulated), bool(make_frame(replace(rows, meta=make_meta(2))).simulated)) == (
+        False,
+        True,
+    )
 
 
 def test_an_overspent_fund_is_an_alarm_on_the_page() -> None:

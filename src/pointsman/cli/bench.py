@@ -7,14 +7,16 @@ import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pointsman import __version__
+from pointsman.cli.deferral import deferral
 from pointsman.cli.places import cache_dir, outcomes_at
+from pointsman.cli.plugin import plugin
+from pointsman.cli.progress import progress_bar
 from pointsman.decide.policies import Options
 from pointsman.errors import InputError
 from pointsman.estimate.embedders import installed_embedders
@@ -32,6 +34,8 @@ from pointsman.outcomes import LeftOut, complete
 from pointsman.records import Outcomes
 
 app = typer.Typer(help="Experiments on recorded outcomes.", no_args_is_help=True)
+app.command()(deferral)
+app.command()(plugin)
 
 
 @app.callback()
@@ -100,7 +104,7 @@ def run_and_keep(
     cache: Path | None = None,
 ) -> Rows:
     """Makes the runs that the folder doesn't hold yet, with a progress bar, and gives back all rows."""
-    bar = _bar()
+    bar = progress_bar()
     with RunWriter(folder, _meta(outcomes, left_out, request)) as writer, bar:
         task = bar.add_task("reading", total=None)
 
@@ -133,11 +137,6 @@ def _meta(outcomes: Outcomes, left_out: LeftOut, request: Request) -> Meta:
         sweep=request.sweep,
         version=__version__,
     )
-
-
-def _bar() -> Progress:
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def show(rows: Rows) -> None:

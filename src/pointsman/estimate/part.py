@@ -111,7 +111,7 @@ def fit_part(task: Task, outputs: Floats, growth: Growth, pool: Executor) -> tup
     Returns:
         The fitted part, its cross-fitted predictions [N, K], and the weights (None if the means had to do).
     """
-    if len(outputs) < LEAST_ROWS or not _varies(outputs):
+    if len(outputs) < LEAST_ROWS or not varies(outputs):
         return _means_only(task, outputs)
     base, deviations, fits = cross_fit(task, outputs, growth, pool)
     stack = fit_stack((outputs - base)[task.trained], [d[task.trained] for d in deviations])
@@ -140,20 +140,22 @@ def cross_fit(
     return base, deviations, fits
 
 
-def _varies(outputs: Floats) -> bool:
+def varies(outputs: Floats) -> bool:
     """Whether any output has two different known values."""
     known = np.isfinite(outputs)
     most, least = np.where(known, outputs, -np.inf).max(axis=0), np.where(known, outputs, np.inf).min(axis=0)
     return bool((most > least).any())
 
 
-def _means_only(task: Task, outputs: Floats) -> tuple[Part, Floats, None]:
+def means_part(width: int, outputs: Floats) -> Part:
+    """A part that gives every prompt the shrunk means of `outputs`, for a linear view of `width` columns."""
     k = outputs.shape[1]
-    part = Part(
-        shrunk_means(outputs),
-        np.zeros((task.views.linear.shape[1], k), np.float32),
-        Forest(np.zeros((0, 1), np.int32), np.zeros((0, 1), np.float32), np.zeros((0, 2, k), np.float32)),
-    )
+    forest = Forest(np.zeros((0, 1), np.int32), np.zeros((0, 1), np.float32), np.zeros((0, 2, k), np.float32))
+    return Part(shrunk_means(outputs), np.zeros((width, k), np.float32), forest)
+
+
+def _means_only(task: Task, outputs: Floats) -> tuple[Part, Floats, None]:
+    part = means_part(task.views.linear.shape[1], outputs)
     held_out = np.zeros(outputs.shape)
     for fold in np.unique(task.folds):
         others = task.folds != fold

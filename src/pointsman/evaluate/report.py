@@ -1,27 +1,18 @@
-"""The report of a bench: one HTML page that needs nothing but itself, and its pictures and tables beside it.
+"""The report of a bench under budgets: a page of tables and pictures from saved rows.
 
-Takes a folder of saved rows, runs nothing again. Writes into the same folder `report.html`, every picture as PNG and
-SVG, and `tables.md`; each file whole or not at all, the page last.
-The page makes no request, lets only its own script run (a content security policy pins it by hash), and escapes every
-name and text that comes from the rows.
+Takes a folder of saved rows, runs nothing again. Writes into the same folder what `page.write_page` writes: the page,
+its pictures, its tables.
 """
 
 from __future__ import annotations
 
 import math
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from pointsman.estimate.calibration import Reliability
+from pointsman.evaluate.page import Frame, Section, write_page
 from pointsman.evaluate.plots import (
-    Picture,
     plot_axis,
     plot_performance,
     plot_prices,
@@ -29,32 +20,16 @@ from pointsman.evaluate.plots import (
     plot_reliability,
     plot_served,
     plot_spend,
-    to_png,
-    to_svg,
 )
 from pointsman.evaluate.reliability import load_reliability
-from pointsman.evaluate.render import Table, to_html, to_markdown
-from pointsman.evaluate.roster import in_order, policy_named
+from pointsman.evaluate.render import Table
+from pointsman.evaluate.roster import Policy, in_order, policy_named
 from pointsman.evaluate.rows import Rows
-from pointsman.evaluate.rows_folder import read_rows, write_aside
+from pointsman.evaluate.rows_folder import read_rows
 from pointsman.evaluate.standings import overspends, ratios, standing_sentence, standings
 from pointsman.evaluate.summary import axes, base_setting, by_setting, summarise, swept_field
 from pointsman.evaluate.tables import axis_table, fund_table, main_table, ratio_table, standing_table
 from pointsman.evaluate.wording import axis_words, money, quantity, setting_words
-
-PAGE_FILE, TABLES_FILE = "report.html", "tables.md"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the page: tables before its pictures, and tables that stay folded after them."""
-
-    anchor: str
-    title: str
-    text: str = ""
-    tables: tuple[Table, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    folded: tuple[Table, ...] = ()
 
 
 def write_report(folder: Path, *, dpi: int = 200) -> Path:
@@ -69,13 +44,7 @@ def write_report(folder: Path, *, dpi: int = 200) -> Path:
     """
     rows = read_rows(folder)
     sections = (*make_sections(rows), *_estimate_sections(rows, load_reliability(folder)))
-    vectors = {picture.name: to_svg(picture) for section in sections for picture in section.pictures}
-    for picture in (picture for section in sections for picture in section.pictures):
-        write_aside(folder / f"{picture.name}.png", to_png(picture, dpi))
-        write_aside(folder / f"{picture.name}.svg", vectors[picture.name])
-    write_aside(folder / TABLES_FILE, tables_text(rows, sections).encode())
-    write_aside(folder / PAGE_FILE, page_text(rows, sections, vectors).encode())
-    return folder / PAGE_FILE
+    return write_page(folder, make_frame(rows), sections, dpi)
 
 
 def make_sections(rows: Rows) -> tuple[Section, ...]:
@@ -97,7 +66,6 @@ def make_sections(rows: Rows) -> tuple[Section, ...]:
 
 _RATIO_TEXT = "Performance against performance in the same orders of arrival, under the same total budget."
 _CELL_TEXT = "A cell is one split, budget factor, volume and scenario, and one value of the sweep if there is one."
-_ESTIMATE_TEXT = "Every pair of a tested query and a model, in bins of estimated quality."
 _TIME_TEXT = "The first order of arrivals: what is bought, what every fund has spent, and what a unit of it is worth."
 
 
@@ -187,84 +155,33 @@ def _facts(rows: Rows) -> list[tuple[str, str]]:
     return facts
 
 
-# ---- files
+def make_frame(rows: Rows) -> Frame:
+    """What the page says around its sections.
 
-
-def tables_text(rows: Rows, sections: Iterable[Section]) -> str:
-    """Every table of the page as Markdown, the simulated ones named so."""
-    told = " (simulated)" if rows.meta.simulated else ""
-    tables = [table for section in sections for table in (*section.tables, *section.folded)]
-    return "\n".join(f"### {_heading(table.title)}{told}\n\n{to_markdown(table)}" for table in tables)
-
-
-def _heading(title: str) -> str:
-    return " ".join(title.replace("<", "&lt;").split())
-
-
-def page_text(rows: Rows, sections: Sequence[Section], vectors: Mapping[str, bytes]) -> str:
-    """The page itself, its pictures inside it as SVG, by their names in `vectors`."""
+    Raises:
+        InputError: there are no runs.
+    """
     meta = rows.meta
-    names = in_order({run.policy for run in rows.runs})
-    style, script = _asset("report.css"), _asset("report.js")
-    page = _environment().get_template("report.html.j2")
-    return page.render(
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
-        dataset=meta.dataset,
-        simulated=meta.simulated,
-        command=meta.command or "unknown",
-        left_out=meta.left_out,
-        version=meta.version,
-        models=meta.models,
-        policies=[policy_named(name) for name in names],
+    policies = [policy_named(name) for name in in_order({run.policy for run in rows.runs})]
+    return Frame(
+        title=f"{meta.dataset}: routing under budgets",
+        simulated=_SIMULATED if meta.simulated else "",
         headline=headline(rows),
         verdict=f"{standing_sentence(standings(rows))} Base setting: {setting_words(base_setting(rows))}.",
         alarms=_alarms(rows),
-        budgets=_budget_words(rows),
         facts=_facts(rows),
-        sections=[_shown(section, vectors) for section in sections],
+        command=meta.command,
+        left_out=meta.left_out,
+        notes=(_budget_words(rows),),
+        words=("The policies", [_policy_words(policy) for policy in policies]),
+        models=meta.models,
+        sources="meta.json, runs.jsonl and traces.jsonl",
+        version=meta.version,
     )
 
 
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("pointsman.evaluate"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+_SIMULATED = "The figures show how the policies work, not how any model does."
 
 
-def _asset(name: str) -> Markup:
-    """A style or script of ours: the only text that enters the page as it is."""
-    return Markup(files("pointsman.evaluate").joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
-def _shown(section: Section, vectors: Mapping[str, bytes]) -> dict[str, object]:
-    """A section with its tables as HTML and its pictures inside the page."""
-    return {
-        "anchor": section.anchor,
-        "title": section.title,
-        "text": section.text,
-        "tables": [_shown_table(table) for table in section.tables],
-        "folded": [_shown_table(table) for table in section.folded],
-        "pictures": [_shown_picture(picture, vectors[picture.name]) for picture in section.pictures],
-    }
-
-
-def _shown_table(table: Table) -> dict[str, object]:
-    return {"title": table.title, "html": to_html(table), "caption": table.caption}
-
-
-def _shown_picture(picture: Picture, vector: bytes) -> dict[str, object]:
-    width, height = picture.figure.get_size_inches()
-    source = f"data:image/svg+xml;base64,{b64encode(vector).decode()}"
-    shown = {"name": picture.name, "title": picture.title, "alt": picture.alt, "source": source}
-    return {**shown, "height": round(1200 * height / width)}
+def _policy_words(policy: Policy) -> tuple[str, str]:
+    return f"{policy.name} †" if policy.pooled else policy.name, policy.about

@@ -2,7 +2,8 @@
 
 Takes `rows.Rows` (or bins, or one decision); gives `Picture` values, and their bytes as PNG or SVG.
 `bars`, `lines` and `funds` draw the rows, `estimates` the other two; below them are `sheet` (style, title, keys),
-`looks` (colours) and `labels` (words that fit). Draws without a window or any global figure, and writes no file.
+`looks` (colours), `labels` (words that fit) and `ends` (names at lines' ends). Draws without a window or any global
+figure, and writes no file.
 """
 
 from __future__ import annotations

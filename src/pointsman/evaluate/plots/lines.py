@@ -16,8 +16,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from pointsman.evaluate.plots.labels import apart, listed
-from pointsman.evaluate.plots.looks import GREY, PAPER, look_of, marked, text_colour
+from pointsman.evaluate.plots.ends import End, name_ends
+from pointsman.evaluate.plots.labels import listed
+from pointsman.evaluate.plots.looks import GREY, PAPER, look_of, marked
 from pointsman.evaluate.plots.sheet import (
     HEAD_IN,
     STYLE,
@@ -155,25 +156,20 @@ def _metric_text(value: float, metric: Metric) -> str:
 
 
 def _name_ends(axes: Axes, curves: Sequence[_Curve], metric: Metric) -> None:
-    """Every line's name and last value right of the axes, moved apart, with a thin leader from its end."""
-    ends = [_in_axes(axes, curve.x[-1], curve.y[-1]) for curve in curves]
-    gap = 0.2 * axes.figure.dpi / axes.bbox.height
-    for curve, (x, y), place in zip(curves, ends, apart([y for _, y in ends], gap, 0.0, 1.0), strict=True):
-        look = look_of(curve.name)
-        weight = "bold" if policy_named(curve.name).group == "ours" else "normal"
-        words = drawable(f"{marked(curve.name)}  {_metric_text(curve.y[-1], metric)}")
-        leader: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "color": look.colour, "linewidth": 0.7}
-        axes.plot([x + 0.006, 1.006, 1.03], [y, y, place], **leader)
-        axes.text(
-            1.035, place, words, transform=axes.transAxes, va="center", weight=weight, color=text_colour(look.colour)
-        )
-
-
-def _in_axes(axes: Axes, x: float, y: float) -> tuple[float, float]:
-    """A point of the data as shares of the axes' width and height; a missing y stands at the foot."""
-    at = axes.transData.transform((x, 0.0 if math.isnan(y) else y))
-    left, height = axes.transAxes.inverted().transform(at)
-    return float(left), float(height)
+    """Every line's name and last value right of the axes."""
+    name_ends(
+        axes,
+        [
+            End(
+                curve.x[-1],
+                curve.y[-1],
+                f"{marked(curve.name)}  {_metric_text(curve.y[-1], metric)}",
+                look_of(curve.name).colour,
+                bold=policy_named(curve.name).group == "ours",
+            )
+            for curve in curves
+        ],
+    )
 
 
 @rc_context(STYLE)

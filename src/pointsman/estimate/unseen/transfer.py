@@ -1,0 +1,189 @@
+"""`transfer`: a model that nobody trained on, described by its likeness to the models that are known.
+
+`fit_transfer` learns from the known models' history what to expect of each on any prompt (`known`) and how models
+resemble each other (`likeness`). A new model answers a few probes; `place` describes it by one number a known model and
+two more, in closed form, so that nothing is fitted again; its costs follow from its rates and from how long others
+answer (`costs`). It knows how sure it is: `spread` for one prompt, `interval` for the mean over many.
+
+What it can't see: a talent that none of the known models has. Such a model is placed by its level and by what little
+the others explain, and the interval says so only as far as its probes do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from pointsman.errors import InputError
+from pointsman.estimate.fitted import Fitted, check_history
+from pointsman.estimate.unseen.consensus import error_correlation
+from pointsman.estimate.unseen.costs import Lengths, fit_lengths
+from pointsman.estimate.unseen.known import Expecting, Served, fit_known, mean_output_tokens
+from pointsman.estimate.unseen.likeness import Posterior, Scales, foreseen_design, learn_scales, regress
+from pointsman.estimate.unseen.means import place_means
+from pointsman.estimate.unseen.place import Probes
+from pointsman.records import Estimates, Floats, Outcomes, Prompts
+
+CHUNK = 4_096
+
+
+@dataclass(frozen=True)
+class Placed:
+    """N models placed by their probes; see `Transfer.place`.
+
+    Attributes:
+        models: their ids.
+        known: what is expected of the known models.
+        means: float [M], mean scores of the known models.
+        posterior: of the new models' coefficients.
+        lengths: of their answers.
+    """
+
+    models: tuple[str, ...]
+    known: Expecting
+    means: Floats
+    posterior: Posterior
+    lengths: Lengths
+
+    def estimate(self, prompts: Prompts) -> Estimates:
+        """Quality, cost, tokens and spread of Q prompts, each [Q, N]; any Q, in bounded memory."""
+        if len(prompts) <= CHUNK:
+            return self.estimate_from(*self.known.expect(prompts), prompts.input_tokens)
+        starts = range(0, len(prompts), CHUNK)
+        pieces = [self.estimate(prompts.take(np.arange(at, min(at + CHUNK, len(prompts))))) for at in starts]
+        fields = ("quality", "cost_usd", "tokens", "spread")
+        return Estimates(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in fields))
+
+    def estimate_from(self, expected: Floats, relative_length: Floats, input_tokens: Floats) -> Estimates:
+        """The same where the known models' expectations are there already: a matrix product.
+
+        Args:
+            expected: float [Q, M], expected scores of the known models.
+            relative_length: float [Q], of their answers.
+            input_tokens: float [Q].
+        """
+        regressors = foreseen_design(expected - self.means)
+        quality = np.clip(self._mean(regressors), 0.0, 1.0)
+        variance = np.stack([((regressors @ each) * regressors).sum(axis=1) for each in self.posterior.covariance])
+        cost_usd, tokens = self.lengths.to_money(relative_length, input_tokens)
+        return Estimates(quality, cost_usd, tokens, np.sqrt(np.maximum(variance.T, 0.0)))
+
+    def interval(self, prompts: Prompts, level: float = 0.9) -> tuple[Floats, Floats, Floats]:
+        """What each model's mean expected score over these prompts is likely to be.
+
+        Args:
+            prompts: Q of them.
+            level: the probability with which it lies between the bounds.
+
+        Returns:
+            mean, low and high, float [N] each, within [0, 1]. Scores that are then observed scatter about that mean
+            by chance as well, which is not counted here.
+
+        Raises:
+            InputError: no prompt, or a level outside (0, 1).
+        """
+        if not 0.0 < level < 1.0 or len(prompts) == 0:
+            raise InputError(f"level {level} over {len(prompts)} prompts", place="interval", remedy="use 0 < level < 1")
+        expected, _ = self.known.expect(prompts)
+        regressors = foreseen_design(expected - self.means)
+        middle = regressors.mean(axis=0)
+        mean = np.clip(self._mean(regressors), 0.0, 1.0).mean(axis=0)
+        error = np.sqrt(np.maximum([middle @ each @ middle for each in self.posterior.covariance], 0.0))
+        half = norm.ppf(0.5 + level / 2.0) * error
+        return mean, np.clip(mean - half, 0.0, 1.0), np.clip(mean + half, 0.0, 1.0)
+
+    def _mean(self, regressors: Floats) -> Floats:
+        """Expected scores [Q, N], not yet clipped."""
+        ordinary = self.means.mean() + regressors[:, 1:2]
+        return np.asarray(ordinary + regressors @ self.posterior.mean, np.float64)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What is known before a new model comes; see `fit_transfer` and `transfer_from`.
+
+    Attributes:
+        models: ids of the M known models.
+        known: what is expected of them.
+        means: float [M], their mean scores.
+        scales: how models resemble each other.
+        correlation: of the known models' errors, see `consensus`.
+        rows: how long the history was.
+    """
+
+    models: tuple[str, ...]
+    known: Expecting
+    means: Floats
+    scales: Scales
+    correlation: float
+    rows: int
+
+    def place(self, probes: Probes) -> Placed:
+        """Describe the asked models by their probes; a model that is known already stays what it is.
+
+        Raises:
+            InputError: the probes' known models are others than the space's, or a model has no recorded cost.
+        """
+        if probes.known.models != self.models:
+            raise InputError(
+                f"outcomes of {len(probes.known.models)} known models, {len(self.models)} others were learned from",
+                place="probes",
+                remedy="give the outcomes of the history's models, in their order",
+            )
+        place_means(probes)  # refuses a model without a cost
+        expected, length = self.known.expect(probes.prompts)
+        found = regress(probes.asked.score, probes.known.score, expected, self.means, self.scales)
+        posterior = self._keep_known(found, probes.asked.models)
+        return Placed(probes.asked.models, self.known, self.means, posterior, fit_lengths(probes.asked, length))
+
+    def _keep_known(self, found: Posterior, asked: tuple[str, ...]) -> Posterior:
+        mean, covariance = found.mean.copy(), found.covariance.copy()
+        for column, name in enumerate(asked):
+            if name in self.models:
+                mean[:, column] = as_itself(self.models.index(name), self.means)
+                covariance[column] = 0.0
+                covariance[column, 0, 0] = self.scales.noise / self.rows
+        return Posterior(mean, covariance)
+
+
+def as_itself(column: int, means: Floats) -> Floats:
+    """The coefficients [2 + M] with which a known model's expected score comes out as it is."""
+    m = len(means)
+    coefficients = np.zeros(2 + m)
+    coefficients[0] = means[column] - means.mean()
+    coefficients[2 + column] = np.sqrt(m)
+    return coefficients
+
+
+def fit_transfer(history: Outcomes, prompts: Prompts, seed: int = 0) -> Transfer:
+    """Learn from H outcomes of the M known models; seconds for thousands of prompts.
+
+    Args:
+        history: [H, M], NaN where missing.
+        prompts: the same H prompts with their vectors.
+        seed: of every draw.
+
+    Raises:
+        InputError: an empty history, prompts that don't match it, or a model without outcomes.
+    """
+    known, held = fit_known(history, prompts, seed)
+    return _transfer(history, known, history.score[held.rows], held.expected, seed)
+
+
+def transfer_from(history: Outcomes, prompts: Prompts, fitted: Fitted, seed: int = 0) -> Transfer:
+    """The same on the estimator that a router has already: only the resemblance of models is learned.
+
+    Args:
+        fitted: on this history; its held-out estimates are what is learned from.
+    """
+    check_history(history, prompts)
+    known = Served(fitted.estimator, mean_output_tokens(history))
+    return _transfer(history, known, history.score, fitted.held_out.quality, seed)
+
+
+def _transfer(history: Outcomes, known: Expecting, score: Floats, expected: Floats, seed: int) -> Transfer:
+    scales = learn_scales(score, expected, np.random.default_rng((seed, 41)))
+    together = error_correlation(score, expected)
+    return Transfer(history.models, known, np.nanmean(history.score, axis=0), scales, together, len(history))

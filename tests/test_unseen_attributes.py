@@ -29,7 +29,7 @@ from pointsman.estimate.unseen.attributes import (
 from pointsman.estimate.unseen.means import place_means
 from pointsman.estimate.unseen.place import Probes
 from pointsman.records import Floats, Outcomes, Prompts
-from test_unseen_means import check_same, check_sound, made_outcomes, only_models
+from unseen_worlds import check_same, check_sound, made_outcomes, only_models
 
 LAW = "The court must judge whether the defendant is liable under the contract and the statute of the state."
 SUM = "Calculate 12 * 3 + 4 = x. How many is it?\nA. 40\nB. 36\nC. 48"

@@ -17,7 +17,7 @@ from pointsman.estimate.unseen.clusters import ROUNDS, Clusters, choose_k, fit_c
 from pointsman.estimate.unseen.means import place_means
 from pointsman.estimate.unseen.place import Probes
 from pointsman.records import Floats, Outcomes, Prompts, Vectors
-from test_unseen_means import (
+from unseen_worlds import (
     NAN,
     check_same,
     check_sound,

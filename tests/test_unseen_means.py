@@ -15,87 +15,17 @@ from scipy.sparse import csr_array
 from pointsman.errors import InputError
 from pointsman.estimate.unseen.means import group_means, place_means
 from pointsman.estimate.unseen.place import Probes
-from pointsman.records import Estimates, Floats, Outcomes, Prompts
-
-NAN = float("nan")
-
-
-def made_outcomes(score: Floats, cost: Floats | None = None, title: str = "made") -> Outcomes:
-    """Outcomes with these scores; costs and lengths that differ from cell to cell."""
-    n, m = score.shape
-    names = [f"text {i}" for i in range(n)]
-    length = np.arange(10, 10 + n * m, dtype=np.float64).reshape(n, m)
-    cost = length * 1e-4 if cost is None else cost
-    return Outcomes(
-        names,
-        names,
-        names,
-        tuple(f"m{i}" for i in range(m)),
-        score,
-        cost,
-        length,
-        np.arange(3, n + 3, dtype=np.float64),
-        title,
-    )
-
-
-def made_prompts(vectors: Floats) -> Prompts:
-    """Prompts with these vectors, made unit length."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    n = len(vectors)
-    return Prompts([f"text {i}" for i in range(n)], unit.astype(np.float32), np.arange(3, n + 3, dtype=np.float64))
-
-
-def made_probes(n: int, models: int, seed: int, *, missing: float = 0.0, width: int = 5) -> Probes:
-    """Random probes with continuous scores, some cells missing; every model has its first score and cost."""
-    rng = np.random.default_rng(seed)
-    score = rng.random((n, models))
-    score[1:][rng.random((n - 1, models)) < missing] = NAN
-    cost = rng.random((n, models)) * 1e-3
-    cost[1:][rng.random((n - 1, models)) < missing] = NAN
-    prompts = made_prompts(rng.normal(size=(n, width)))
-    return Probes(prompts, made_outcomes(score, cost), made_outcomes(rng.random((n, 2))))
-
-
-def some_prompts(rows: int, seed: int, width: int = 5) -> Prompts:
-    return made_prompts(np.random.default_rng(seed).normal(size=(rows, width)))
-
-
-def with_blank_rows(probes: Probes, rows: list[int]) -> Probes:
-    """The probes and then those at `rows` once more, as prompts that nobody was asked."""
-    taken = np.array([*range(len(probes)), *rows], np.int64)
-    asked = probes.asked.take(taken)
-    score, cost, length = asked.score.copy(), asked.cost_usd.copy(), asked.output_tokens.copy()
-    for table in (score, cost, length):
-        table[len(probes) :] = NAN
-    asked = replace(asked, score=score, cost_usd=cost, output_tokens=length)
-    return Probes(probes.prompts.take(taken), asked, probes.known.take(taken))
-
-
-def only_models(probes: Probes, columns: list[int]) -> Probes:
-    return replace(probes, asked=probes.asked.only(np.array(columns, np.int64)))
-
-
-def check_sound(found: Estimates, rows: int, models: int) -> None:
-    """Every array has the shape, qualities are in [0, 1], spreads in (0, ½], and costs are there."""
-    for name in ("quality", "cost_usd", "tokens", "spread"):
-        assert getattr(found, name).shape == (rows, models)
-        assert np.isfinite(getattr(found, name)).all()
-    assert ((found.quality >= 0.0) & (found.quality <= 1.0)).all()
-    assert ((found.spread > 0.0) & (found.spread <= 0.5)).all()
-    assert (found.cost_usd >= 0.0).all()
-
-
-def check_same(one: Estimates, other: Estimates) -> None:
-    for name in ("quality", "cost_usd", "tokens", "spread"):
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-12)
-
-
-@st.composite
-def probe_sets(draw: st.DrawFn) -> Probes:
-    """Few probes of a few models, with anything from no cell missing to nearly all."""
-    rows, models = draw(st.integers(1, 12)), draw(st.integers(1, 4))
-    return made_probes(rows, models, draw(st.integers(0, 10_000)), missing=draw(st.sampled_from([0.0, 0.4, 0.95])))
+from unseen_worlds import (
+    NAN,
+    check_same,
+    check_sound,
+    made_outcomes,
+    made_probes,
+    only_models,
+    probe_sets,
+    some_prompts,
+    with_blank_rows,
+)
 
 
 def test_three_answers_by_hand() -> None:

@@ -16,7 +16,7 @@ from pointsman.estimate.unseen.means import place_means
 from pointsman.estimate.unseen.nearest import choose_neighbours, place_nearest
 from pointsman.estimate.unseen.place import Probes
 from pointsman.records import Floats, Outcomes, Prompts
-from test_unseen_means import (
+from unseen_worlds import (
     NAN,
     check_same,
     check_sound,

@@ -21,6 +21,8 @@ from pointsman.errors import InputError
 from pointsman.estimate.blend import fit_blend
 from pointsman.estimate.embedders import Embedder, load_embedder
 from pointsman.estimate.fitted import Estimator
+from pointsman.estimate.unseen.extended import Past, past_of
+from pointsman.estimate.unseen.place import Probes
 from pointsman.outcomes import token_estimates
 from pointsman.records import REASONS, UNITS, Candidate, Decision, Estimates, Floats, Fund, Outcomes, Prompts
 
@@ -135,11 +137,22 @@ class Router:
     >>> [decision.model for decision in router.route(["What is 17 * 23?"])]
     """
 
-    def __init__(self, snapshot: Snapshot, *, volume: int, scarcity: Scarcity = "decline") -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        volume: int,
+        scarcity: Scarcity = "decline",
+        funds: Sequence[Fund] = (),
+        past: Past | None = None,
+        seed: int = 0,
+    ) -> None:
         self.snapshot = snapshot
         self.balances = snapshot.funds.budget.copy()
         self.scarcity: Scarcity = scarcity
+        self._funds, self._past, self._seed = tuple(funds), past, seed
         self._volume, self._seen = volume, 0
+        self._since, self._passed = 0.0, 0.0
 
     @classmethod
     def fit(
@@ -168,10 +181,46 @@ class Router:
             raise InputError(f"volume is {volume}", place="Router.fit", remedy="say how many queries you expect")
         table = compile_funds(funds, history.models)
         chosen = load_embedder(embedder) if isinstance(embedder, str) else embedder
-        fitted = fit_blend(history, embed(history.texts, chosen, history.input_tokens), seed=seed)
+        prompts = embed(history.texts, chosen, history.input_tokens)
+        fitted = fit_blend(history, prompts, seed=seed)
         policy = Paced()
         state = policy.begin(Briefing(table, fitted.held_out, volume, seed))
-        return cls(Snapshot(chosen, fitted.estimator, table, policy, state), volume=volume, scarcity=scarcity)
+        snapshot = Snapshot(chosen, fitted.estimator, table, policy, state)
+        past = past_of(history, prompts, fitted, seed)
+        return cls(snapshot, volume=volume, scarcity=scarcity, funds=funds, past=past, seed=seed)
+
+    def plug_in(self, asked: Outcomes, known: Outcomes, funds: Sequence[Fund] = ()) -> None:
+        """Adds models that the router was never fitted on, by their outcomes on a few probes.
+
+        They are placed by their likeness to the models of the history, prices are solved again for what is left of
+        money and volume, and the snapshot is swapped by one assignment; nothing is fitted.
+
+        Args:
+            asked: outcomes [n, N] of the new models on n probe prompts, NaN where one wasn't asked.
+            known: outcomes [n, M] of the models that the router was fitted on, on the same prompts, NaN where none.
+            funds: further money, for example for the new models alone; funds over every model are theirs too.
+
+        Raises:
+            InputError: the router has no history, a model is there already, probes or funds that don't fit.
+        """
+        if self._past is None:
+            raise InputError(
+                "the router keeps no history to place a model in",
+                place="Router.plug_in",
+                remedy="make it with Router.fit",
+            )
+        prompts = embed(asked.texts, self.snapshot.embedder, asked.input_tokens)
+        past = self._past.place(Probes(prompts, asked, known))
+        every = (*self._funds, *funds)
+        table = compile_funds(every, past.extended.models)
+        balances = np.concatenate([self.balances, table.budget[len(self.balances) :]])
+        left = max(1, self._volume - self._seen)
+        state = self.snapshot.policy.begin(Briefing(table.with_budget(balances), past.sample(), left, self._seed))
+        self._since += max(self._passed, self._share()) * (1.0 - self._since)
+        self._funds, self._past = every, past
+        self._volume, self._seen, self._passed = left, 0, 0.0
+        self.snapshot = replace(self.snapshot, estimator=past.extended, funds=table, state=state)
+        self.balances = balances
 
     def route(
         self, texts: Sequence[str], *, input_tokens: Floats | None = None, elapsed: float | None = None
@@ -194,13 +243,21 @@ class Router:
 
     def choose(self, prompts: Prompts, *, elapsed: float | None = None) -> tuple[Choices, Estimates, Floats]:
         """The same as arrays: the choices, and the estimates and scores [Q, M] behind them; for large batches."""
-        passed = min(1.0, self._seen / self._volume) if elapsed is None else elapsed
+        self._passed = self._share() if elapsed is None else self._rest(elapsed)
         choices, estimates, scores, state = route(
-            prompts, self.snapshot, self.balances, Moment(self._seen, passed), scarcity=self.scarcity
+            prompts, self.snapshot, self.balances, Moment(self._seen, self._passed), scarcity=self.scarcity
         )
         self.snapshot, self.balances = replace(self.snapshot, state=state), choices.remaining
         self._seen += len(prompts)
         return choices, estimates, scores
+
+    def _share(self) -> float:
+        """How much of the volume that was expected when prices were begun has come."""
+        return min(1.0, self._seen / self._volume)
+
+    def _rest(self, elapsed: float) -> float:
+        """The share of the whole horizon as a share of what was left of it when prices were begun."""
+        return min(1.0, max(0.0, elapsed - self._since) / max(1.0 - self._since, 1e-9))
 
     def settle(self, decision: Decision, *, cost_usd: float, tokens: float | None = None) -> None:
         """Replaces a decision's hold by what the answer really took; the next re-solve sees it.

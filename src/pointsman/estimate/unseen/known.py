@@ -72,12 +72,22 @@ class Served:
     def expect(self, prompts: Prompts) -> tuple[Floats, Floats]:
         """Expected scores [Q, M], and expected answer lengths relative to the mean answer's [Q]."""
         found = self.estimator.estimate(prompts)
-        output = found.tokens - prompts.input_tokens[:, None]
-        counted = self.mean_tokens > 0
-        if not counted.any():
-            return found.quality, np.ones(len(prompts))
-        length = (output[:, counted] / self.mean_tokens[counted]).mean(axis=1)
-        return found.quality, np.clip(length, _SHORTEST, LONGEST)
+        return found.quality, relative_length(found.tokens, prompts.input_tokens, self.mean_tokens)
+
+
+def relative_length(tokens: Floats, input_tokens: Floats, mean_tokens: Floats) -> Floats:
+    """Expected answer lengths relative to the mean answer's, float [Q].
+
+    Args:
+        tokens: float [Q, M], expected input plus output tokens.
+        input_tokens: float [Q].
+        mean_tokens: float [M], mean answer lengths, 0 where answers have none.
+    """
+    counted = mean_tokens > 0
+    if not counted.any():
+        return np.ones(len(tokens))
+    output = tokens[:, counted] - input_tokens[:, None]
+    return np.asarray(np.clip((output / mean_tokens[counted]).mean(axis=1), _SHORTEST, LONGEST), np.float64)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ on a probe), z the same of their expected scores, and bars for means over the M 
     level ~ N(mean level of the known, level²) · a ~ N(0, common) · b ~ N(0, observed) · c ~ N(0, expected)
 
 What the new model shares with the others cancels out of the noise, so a few probes go far; b says which models it is
-like, c corrects that for what can be foreseen from the prompt. The five variances are fitted by marginal likelihood
-with each known model in turn taken for a new one, drawn towards `DEFAULT`. Everything is in closed form, given them.
-A known model's missing score on a probe is replaced by its expectation, and the row's noise grows.
+like, c corrects that for what can be foreseen from the prompt. What is left of a model's talents is its own: a smooth
+function of the prompt (linear in its vector) that isn't estimated, because that cost more than it brought, but is
+allowed for in what is said of certainty. All variances are fitted by marginal likelihood with each known model in turn
+taken for a new one, drawn towards `DEFAULT`. Everything is in closed form, given them. A known model's missing score on
+a probe is replaced by its expectation, and the row's noise grows.
 
 Arrays in, arrays out; knows nothing of texts. Not modelled: that a score is 0 or 1.
 """
@@ -30,6 +32,7 @@ MOST_TURNS, MOST_PROBES = 8, 192
 LEAST_PROBES = 8
 _PULL = 0.05  # of DEFAULT, in nats per squared unit of a log variance
 _RANGE = (-12.0, 4.0)
+_FITTED = ("level", "common", "observed", "expected", "own", "noise")  # in the order of a turn's kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Scales:
 
     Attributes:
         level, common, observed, expected: see the module.
+        own: of a model's own talent on a prompt.
         noise: variance of a score about the regression, all known models' scores being known.
         hidden: what is added to it where none is.
     """
@@ -46,6 +50,7 @@ class Scales:
     common: float
     observed: float
     expected: float
+    own: float
     noise: float
     hidden: float
 
@@ -55,7 +60,7 @@ class Scales:
         return np.concatenate([[self.level, self.common], *each])
 
 
-DEFAULT = Scales(level=0.02, common=0.03, observed=0.08, expected=0.5, noise=0.14, hidden=0.06)
+DEFAULT = Scales(level=0.02, common=0.03, observed=0.08, expected=0.5, own=0.004, noise=0.14, hidden=0.06)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,55 +137,54 @@ def _alike(asked: Mask) -> list[Ints]:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One known model taken for a new one: its kernels [5, n, n] (the last is the noise's) and targets [n]."""
+    """One known model taken for a new one: its kernels [6, n, n] (the last is the noise's) and targets [n]."""
 
     kernels: Floats
     target: Floats
 
 
-def learn_scales(score: Floats, expected: Floats, rng: np.random.Generator) -> Scales:
+def learn_scales(score: Floats, expected: Floats, vectors: Floats, rng: np.random.Generator) -> Scales:
     """Fit the prior variances by marginal likelihood.
 
     Args:
         score: float [R, M] of the known models, NaN where missing.
         expected: float [R, M], expectations that didn't see these scores.
+        vectors: float [R, D] of the prompts, centred, of mean square length one.
         rng: draws which models take a turn and on which rows.
 
     Returns:
         `DEFAULT` where there are fewer than two models or eight rows to learn from.
     """
-    turns = [
-        turn for column in rng.permutation(score.shape[1])[:MOST_TURNS] for turn in _turn(score, expected, column, rng)
-    ]
+    turns: list[Turn] = []
+    for column in rng.permutation(score.shape[1])[:MOST_TURNS]:
+        turns += _turn(score, expected, vectors, int(column), rng)
     if not turns:
         return DEFAULT
-    start = np.log([DEFAULT.level, DEFAULT.common, DEFAULT.observed, DEFAULT.expected, DEFAULT.noise])
-    found = minimize(_loss, start, (turns, start), jac=True, method="L-BFGS-B", bounds=[_RANGE] * 5)
-    level, common, observed, seen, noise = np.exp(found.x)
+    start = np.log([getattr(DEFAULT, name) for name in _FITTED])
+    found = minimize(_loss, start, (turns, start), jac=True, method="L-BFGS-B", bounds=[_RANGE] * len(start))
+    fitted = dict(zip(_FITTED, np.exp(found.x).tolist(), strict=True))
     left = (score - expected)[np.isfinite(score)]
-    return Scales(level, common, observed, seen, noise, max(float((left**2).mean()) - noise, 0.0))
+    return Scales(**fitted, hidden=max(float((left**2).mean()) - fitted["noise"], 0.0))
 
 
-def _turn(score: Floats, expected: Floats, column: int, rng: np.random.Generator) -> list[Turn]:
+def _turn(score: Floats, expected: Floats, vectors: Floats, column: int, rng: np.random.Generator) -> list[Turn]:
     others = np.arange(score.shape[1]) != column
     rows = np.flatnonzero(np.isfinite(score[:, column]))
     if not others.any() or len(rows) < LEAST_PROBES:
         return []
     rows = rng.permutation(rows)[:MOST_PROBES]
     means = expected[:, others].mean(axis=0)
-    everything = Scales(1.0, 1.0, 1.0, 1.0, 1.0, 0.0)
     regressors, target, _ = _rows(
-        score[rows, column, None], score[rows][:, others], expected[rows][:, others], means, everything
+        score[rows, column, None], score[rows][:, others], expected[rows][:, others], means, DEFAULT
     )
-    m = int(others.sum())
-    parts = np.split(regressors, [1, 2, 2 + m], axis=1)
+    parts = [*np.split(regressors, [1, 2, 2 + int(others.sum())], axis=1), vectors[rows]]
     return [Turn(np.stack([*(part @ part.T for part in parts), np.eye(len(rows))]), target[:, 0])]
 
 
 def _loss(logs: Floats, turns: Sequence[Turn], start: Floats) -> tuple[float, Floats]:
     """Mean negative log marginal likelihood of the turns plus the pull, and its slope."""
     scales = np.exp(logs)
-    value, slope = 0.0, np.zeros(5)
+    value, slope = 0.0, np.zeros(len(logs))
     for turn in turns:
         factor = cho_factor(np.tensordot(scales, turn.kernels, 1), lower=True)
         inverse = cho_solve(factor, np.eye(len(turn.target)))

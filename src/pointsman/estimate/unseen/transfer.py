@@ -20,13 +20,38 @@ from pointsman.errors import InputError
 from pointsman.estimate.fitted import Fitted, check_history
 from pointsman.estimate.unseen.consensus import error_correlation
 from pointsman.estimate.unseen.costs import Lengths, fit_lengths
-from pointsman.estimate.unseen.known import Expecting, Served, fit_known, mean_output_tokens
+from pointsman.estimate.unseen.known import Expecting, Held, Served, fit_known, mean_output_tokens
 from pointsman.estimate.unseen.likeness import Posterior, Scales, foreseen_design, learn_scales, regress
 from pointsman.estimate.unseen.means import place_means
 from pointsman.estimate.unseen.place import Probes
 from pointsman.records import Estimates, Floats, Outcomes, Prompts
 
 CHUNK = 4_096
+MOST_HELD = 4_000
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Where the vectors of prompts lie.
+
+    Attributes:
+        centre: float [D], their mean.
+        length: root of their mean squared distance from it.
+    """
+
+    centre: Floats
+    length: float
+
+    def centred(self, prompts: Prompts) -> Floats:
+        """Vectors [Q, D] from the centre, of mean square length one over the history."""
+        return np.asarray((prompts.vectors - self.centre) / self.length, np.float64)
+
+
+def middle_of(prompts: Prompts) -> Middle:
+    """The middle of H prompts; vectors that are all the same have length one."""
+    centre = prompts.vectors.mean(axis=0, dtype=np.float64)
+    length = float(np.sqrt(((prompts.vectors - centre) ** 2).sum(axis=1).mean()))
+    return Middle(centre, length if length > 0 else 1.0)
 
 
 @dataclass(frozen=True)
@@ -38,6 +63,8 @@ class Placed:
         known: what is expected of the known models.
         means: float [M], mean scores of the known models.
         posterior: of the new models' coefficients.
+        own: float [N], variance of each model's own talent on a prompt, which no probe has shown.
+        middle: where prompts' vectors lie.
         lengths: of their answers.
     """
 
@@ -45,6 +72,8 @@ class Placed:
     known: Expecting
     means: Floats
     posterior: Posterior
+    own: Floats
+    middle: Middle
     lengths: Lengths
 
     def estimate(self, prompts: Prompts) -> Estimates:
@@ -68,7 +97,7 @@ class Placed:
         quality = np.clip(self._mean(regressors), 0.0, 1.0)
         variance = np.stack([((regressors @ each) * regressors).sum(axis=1) for each in self.posterior.covariance])
         cost_usd, tokens = self.lengths.to_money(relative_length, input_tokens)
-        return Estimates(quality, cost_usd, tokens, np.sqrt(np.maximum(variance.T, 0.0)))
+        return Estimates(quality, cost_usd, tokens, np.sqrt(np.maximum(variance.T, 0.0) + self.own))
 
     def interval(self, prompts: Prompts, level: float = 0.9) -> tuple[Floats, Floats, Floats]:
         """What each model's mean expected score over these prompts is likely to be.
@@ -90,7 +119,10 @@ class Placed:
         regressors = foreseen_design(expected - self.means)
         middle = regressors.mean(axis=0)
         mean = np.clip(self._mean(regressors), 0.0, 1.0).mean(axis=0)
-        error = np.sqrt(np.maximum([middle @ each @ middle for each in self.posterior.covariance], 0.0))
+        # An own talent averages out over prompts of all kinds, and doesn't over prompts of one.
+        alike = float((self.middle.centred(prompts).mean(axis=0) ** 2).sum())
+        variance = np.array([middle @ each @ middle for each in self.posterior.covariance])
+        error = np.sqrt(np.maximum(variance, 0.0) + alike * self.own)
         half = norm.ppf(0.5 + level / 2.0) * error
         return mean, np.clip(mean - half, 0.0, 1.0), np.clip(mean + half, 0.0, 1.0)
 
@@ -110,6 +142,7 @@ class Transfer:
         means: float [M], their mean scores.
         scales: how models resemble each other.
         correlation: of the known models' errors, see `consensus`.
+        middle: where the history's vectors lie.
         rows: how long the history was.
     """
 
@@ -118,6 +151,7 @@ class Transfer:
     means: Floats
     scales: Scales
     correlation: float
+    middle: Middle
     rows: int
 
     def place(self, probes: Probes) -> Placed:
@@ -136,7 +170,9 @@ class Transfer:
         expected, length = self.known.expect(probes.prompts)
         found = regress(probes.asked.score, probes.known.score, expected, self.means, self.scales)
         posterior = self._keep_known(found, probes.asked.models)
-        return Placed(probes.asked.models, self.known, self.means, posterior, fit_lengths(probes.asked, length))
+        own = np.array([0.0 if name in self.models else self.scales.own for name in probes.asked.models])
+        lengths = fit_lengths(probes.asked, length)
+        return Placed(probes.asked.models, self.known, self.means, posterior, own, self.middle, lengths)
 
     def _keep_known(self, found: Posterior, asked: tuple[str, ...]) -> Posterior:
         mean, covariance = found.mean.copy(), found.covariance.copy()
@@ -169,7 +205,7 @@ def fit_transfer(history: Outcomes, prompts: Prompts, seed: int = 0) -> Transfer
         InputError: an empty history, prompts that don't match it, or a model without outcomes.
     """
     known, held = fit_known(history, prompts, seed)
-    return _transfer(history, known, history.score[held.rows], held.expected, seed)
+    return _transfer(history, prompts, known, held, seed)
 
 
 def transfer_from(history: Outcomes, prompts: Prompts, fitted: Fitted, seed: int = 0) -> Transfer:
@@ -179,11 +215,14 @@ def transfer_from(history: Outcomes, prompts: Prompts, fitted: Fitted, seed: int
         fitted: on this history; its held-out estimates are what is learned from.
     """
     check_history(history, prompts)
+    rows = np.sort(np.random.default_rng((seed, 42)).permutation(len(history))[:MOST_HELD])
     known = Served(fitted.estimator, mean_output_tokens(history))
-    return _transfer(history, known, history.score, fitted.held_out.quality, seed)
+    return _transfer(history, prompts, known, Held(rows, fitted.held_out.quality[rows]), seed)
 
 
-def _transfer(history: Outcomes, known: Expecting, score: Floats, expected: Floats, seed: int) -> Transfer:
-    scales = learn_scales(score, expected, np.random.default_rng((seed, 41)))
-    together = error_correlation(score, expected)
-    return Transfer(history.models, known, np.nanmean(history.score, axis=0), scales, together, len(history))
+def _transfer(history: Outcomes, prompts: Prompts, known: Expecting, held: Held, seed: int) -> Transfer:
+    score, middle = history.score[held.rows], middle_of(prompts)
+    vectors = middle.centred(prompts.take(held.rows))
+    scales = learn_scales(score, held.expected, vectors, np.random.default_rng((seed, 41)))
+    together = error_correlation(score, held.expected)
+    return Transfer(history.models, known, np.nanmean(history.score, axis=0), scales, together, middle, len(history))

@@ -180,12 +180,11 @@ def _consensus(trial: Trial) -> Place:
             return space.place(probes)
         scores = np.hstack([probes.known.score, probes.asked.score])
         answers = written_answers(scores, np.random.default_rng((trial.seed, trial.number, 50)))
-        expected = space.known.expect(probes.prompts)[0]
-        strangers = np.tile(expected.mean(axis=1, keepdims=True), (1, len(probes.asked.models)))
-        soft = soft_scores(answers, np.hstack([expected, strangers]), space.correlation, len(space.models))
-        known, asked = np.split(soft, [len(space.models)], axis=1)
+        voters = len(space.models)
+        known, asked = [row[:voters] for row in answers], [row[voters:] for row in answers]
+        soft = soft_scores(known, asked, space.known.expect(probes.prompts)[0], space.correlation)
         return space.place(
-            Probes(probes.prompts, replace(probes.asked, score=asked), replace(probes.known, score=known))
+            Probes(probes.prompts, replace(probes.asked, score=soft.asked), replace(probes.known, score=soft.known))
         )
 
     return place

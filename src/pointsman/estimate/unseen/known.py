@@ -22,7 +22,7 @@ from pointsman.estimate.trees import Growth, bin_columns
 from pointsman.estimate.views import Viewer, fit_viewer
 from pointsman.records import Floats, Ints, Outcomes, Prompts
 
-GROWTH = Growth(trees=200, depth=5, rate=0.05)
+GROWTH = Growth(trees=120, depth=5, rate=0.07)
 HELD_SHARE = 0.1
 MOST_ROWS = 40_000
 LONGEST = 10.0  # times the mean length: one endless answer doesn't decide what a long prompt is

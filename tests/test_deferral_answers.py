@@ -42,6 +42,12 @@ def test_one_prompt_by_hand() -> None:
     assert found == [[RIGHT, "wrong 2", None, "wrong 0"]]
 
 
+def test_the_smallest_luck_doesnt_make_a_zero_right() -> None:
+    """A draw of exactly 0 is below any chance but none."""
+    found = written_answers(np.array([[0.0, 0.1]]), Dealt([0.0, 0.0, 0.0, 0.0, *[0.5] * 4]))
+    assert found == [["wrong 0", RIGHT]]
+
+
 @settings(max_examples=50, deadline=None)
 @given(score_tables(), st.integers(0, 1000))
 def test_scores_of_nothing_and_all_decide(score: Floats, seed: int) -> None:
@@ -88,6 +94,6 @@ def test_wrong_answers_are_shared_but_not_always_the_same_one() -> None:
     agree = np.mean([row[0] == row[1] for row in found])
     # The expected sum of squares of a uniform draw from the simplex of four: 2 / (4 + 1).
     assert agree == pytest.approx(0.4, abs=4 * np.sqrt(0.24 / 2000))
-    counts = Counter(row[0] for row in found)
+    counts = Counter(str(row[0]) for row in found)
     assert sorted(counts) == [f"wrong {i}" for i in range(WRONG)]
     assert min(counts.values()) > 400

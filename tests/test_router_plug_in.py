@@ -109,3 +109,13 @@ def test_refused() -> None:
     with pytest.raises(InputError, match="no history"):
         Router(router.snapshot, volume=10).plug_in(newcomer(), known())
     assert router.snapshot.models == HISTORY.models
+
+
+def test_probes_are_picked_and_then_asked() -> None:
+    """The picked rows are distinct candidates, and a model placed by them joins."""
+    router = fitted()
+    rows = router.pick_probes(known(), 20)
+    assert len(set(rows.tolist())) == 20
+    assert rows.max() < len(PROBES)
+    router.plug_in(newcomer().take(rows), known().take(rows))
+    assert router.snapshot.models[-1] == "new/model"

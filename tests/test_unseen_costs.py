@@ -98,6 +98,14 @@ def test_answers_that_were_never_counted_cost_their_mean() -> None:
     np.testing.assert_allclose(tokens[:, 0], 9.0)
 
 
+def test_empty_answers_stay_empty_and_free_ones_free() -> None:
+    """A model that always answered nothing, for nothing, isn't expected to begin where others' answers are long."""
+    asked = answered(np.zeros((4, 1)), np.array([10.0, 50.0, 20.0, 30.0]), (0.0, 0.0))
+    cost, tokens = fit_lengths(asked, np.array([0.5, 1.5, 1.0, 4.0])).to_money(np.array([0.1, 8.0]), np.full(2, 9.0))
+    np.testing.assert_array_equal(cost, np.zeros((2, 1)))
+    np.testing.assert_array_equal(tokens, np.full((2, 1), 9.0))
+
+
 @settings(max_examples=50, deadline=None)
 @given(priced(), st.integers(0, 1000))
 def test_money_is_finite_and_never_negative(made: tuple[Outcomes, Floats], seed: int) -> None:

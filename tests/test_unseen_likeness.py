@@ -108,7 +108,8 @@ def test_designs_are_as_written() -> None:
 @given(regressions(), st.integers(0, 1000))
 def test_each_new_model_is_described_on_its_own(made: tuple[Floats, Floats, Floats, Floats], seed: int) -> None:
     """The order and the company of new models change nothing."""
-    score, *rest = made
+    score, known, expected, means = made
+    rest = (known, expected, means)
     order = np.random.default_rng(seed).permutation(score.shape[1])
     whole, moved = regress(score, *rest, SCALES), regress(score[:, order], *rest, SCALES)
     np.testing.assert_allclose(whole.mean[:, order], moved.mean, atol=1e-10)

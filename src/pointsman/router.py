@@ -23,8 +23,9 @@ from pointsman.estimate.embedders import Embedder, load_embedder
 from pointsman.estimate.fitted import Estimator
 from pointsman.estimate.unseen.extended import Past, past_of
 from pointsman.estimate.unseen.place import Probes
+from pointsman.estimate.unseen.probing import pick_probes
 from pointsman.outcomes import token_estimates
-from pointsman.records import REASONS, UNITS, Candidate, Decision, Estimates, Floats, Fund, Outcomes, Prompts
+from pointsman.records import REASONS, UNITS, Candidate, Decision, Estimates, Floats, Fund, Ints, Outcomes, Prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,18 @@ class Router:
         past = past_of(history, prompts, fitted, seed)
         return cls(snapshot, volume=volume, scarcity=scarcity, funds=funds, past=past, seed=seed)
 
+    def pick_probes(self, candidates: Outcomes, n: int) -> Ints:
+        """The n prompts that would tell most about a new model, as rows of `candidates`, the most telling first.
+
+        Args:
+            candidates: a fair sample of the traffic, with the outcomes of the models that the router was fitted on.
+
+        Raises:
+            InputError: the router has no history, or there are fewer candidates.
+        """
+        prompts = embed(candidates.texts, self.snapshot.embedder, candidates.input_tokens)
+        return pick_probes(self._history_kept("Router.pick_probes").space, prompts, candidates, n)
+
     def plug_in(self, asked: Outcomes, known: Outcomes, funds: Sequence[Fund] = ()) -> None:
         """Adds models that the router was never fitted on, by their outcomes on a few probes.
 
@@ -203,14 +216,8 @@ class Router:
         Raises:
             InputError: the router has no history, a model is there already, probes or funds that don't fit.
         """
-        if self._past is None:
-            raise InputError(
-                "the router keeps no history to place a model in",
-                place="Router.plug_in",
-                remedy="make it with Router.fit",
-            )
         prompts = embed(asked.texts, self.snapshot.embedder, asked.input_tokens)
-        past = self._past.place(Probes(prompts, asked, known))
+        past = self._history_kept("Router.plug_in").place(Probes(prompts, asked, known))
         every = (*self._funds, *funds)
         table = compile_funds(every, past.extended.models)
         balances = np.concatenate([self.balances, table.budget[len(self.balances) :]])
@@ -250,6 +257,13 @@ class Router:
         self.snapshot, self.balances = replace(self.snapshot, state=state), choices.remaining
         self._seen += len(prompts)
         return choices, estimates, scores
+
+    def _history_kept(self, place: str) -> Past:
+        if self._past is None:
+            raise InputError(
+                "the router keeps no history to place a model in", place=place, remedy="make it with Router.fit"
+            )
+        return self._past
 
     def _share(self) -> float:
         """How much of the volume that was expected when prices were begun has come."""

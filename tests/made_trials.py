@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pointsman.evaluate.deferral.curve import POINTS
-from pointsman.evaluate.deferral.rows import DeferralMeta, DeferralRows, TrialRow
+from pointsman.evaluate.deferral.records import DeferralMeta, DeferralRows, TrialRow
 
 
 def deferral_meta(**changes: object) -> DeferralMeta:

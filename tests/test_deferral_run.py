@@ -16,7 +16,8 @@ from pointsman.evaluate.deferral import run
 from pointsman.evaluate.deferral.coverage import count_covered, groups_of, has_intervals, widened
 from pointsman.evaluate.deferral.curve import POINTS
 from pointsman.evaluate.deferral.protocol import Parting, Trial, make_trial
-from pointsman.evaluate.deferral.rows import DeferralRows, DeferralWriter, TrialRow, read_deferral
+from pointsman.evaluate.deferral.records import DeferralRows, TrialRow
+from pointsman.evaluate.deferral.rows import DeferralWriter, read_deferral
 from pointsman.evaluate.deferral.run import Ground, Request, check, run_deferral
 from pointsman.records import Estimates, Floats, Ints, Prompts
 from worlds import outcomes

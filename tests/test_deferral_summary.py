@@ -15,8 +15,9 @@ from scipy.stats import binomtest
 from made_trials import deferral_meta, deferral_rows, trial_row
 from pointsman.errors import InputError
 from pointsman.evaluate.deferral.export import export_deferral
+from pointsman.evaluate.deferral.records import ROWS_FILE, DeferralRows
 from pointsman.evaluate.deferral.roster import FAMILY_TITLES, ROSTER, entry_of, in_order
-from pointsman.evaluate.deferral.rows import ROWS_FILE, DeferralRows, DeferralWriter, read_deferral
+from pointsman.evaluate.deferral.rows import DeferralWriter, read_deferral
 from pointsman.evaluate.deferral.summary import against, base_of, summarise
 from pointsman.evaluate.deferral.tables import deferral_table, probes_table
 from pointsman.evaluate.render import to_markdown

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from made_rows import make_meta, make_rows, make_run, make_trace, save
 from pointsman.errors import InputError
+from pointsman.evaluate.json_files import write_aside
 from pointsman.evaluate.rows import Rows
-from pointsman.evaluate.rows_folder import RunWriter, read_rows, write_aside
+from pointsman.evaluate.rows_folder import RunWriter, read_rows
 
 # ---- an example by hand
 
@@ -225,6 +226,17 @@ def test_two_writers_at_once_are_refused_and_one_after_the_other_are_not(tmp_pat
     RunWriter(tmp_path, meta).close()
 
 
+def test_a_refused_folder_is_let_go(tmp_path: Path) -> None:
+    """A trace that can't be read is told on opening, and once it is mended the folder can be opened."""
+    meta = make_meta(2)
+    RunWriter(tmp_path, meta).close()
+    (tmp_path / "traces.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match=r"traces\.jsonl, line 1"):
+        RunWriter(tmp_path, meta)
+    (tmp_path / "traces.jsonl").unlink()
+    RunWriter(tmp_path, meta).close()
+
+
 def test_another_bench_is_not_mixed_in_but_more_orders_of_the_same_one_are(tmp_path: Path) -> None:
     """Rows of another data set, seed or sweep are refused; a longer command resumes and is remembered."""
     meta = make_meta(2)
@@ -244,7 +256,7 @@ def test_write_aside_leaves_the_old_file_whole_when_it_fails(tmp_path: Path, mon
     def fail(_: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("pointsman.evaluate.rows_folder.os.fsync", fail)
+    monkeypatch.setattr("pointsman.evaluate.json_files.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         write_aside(path, b"new")
     assert path.read_bytes() == b"old"

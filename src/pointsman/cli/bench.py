@@ -16,7 +16,7 @@ from pointsman import __version__
 from pointsman.cli.deferral import deferral
 from pointsman.cli.places import cache_dir, outcomes_at
 from pointsman.cli.plugin import plugin
-from pointsman.cli.progress import progress_bar
+from pointsman.cli.progress import shown_progress
 from pointsman.decide.policies import Options
 from pointsman.errors import InputError
 from pointsman.estimate.embedders import installed_embedders
@@ -104,13 +104,7 @@ def run_and_keep(
     cache: Path | None = None,
 ) -> Rows:
     """Makes the runs that the folder doesn't hold yet, with a progress bar, and gives back all rows."""
-    bar = progress_bar()
-    with RunWriter(folder, _meta(outcomes, left_out, request)) as writer, bar:
-        task = bar.add_task("reading", total=None)
-
-        def progress(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
-
+    with RunWriter(folder, _meta(outcomes, left_out, request)) as writer, shown_progress("reading") as progress:
         run_bench(
             outcomes,
             request,

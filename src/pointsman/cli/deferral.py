@@ -14,14 +14,15 @@ from rich.console import Console
 
 from pointsman import __version__
 from pointsman.cli.places import cache_dir, outcomes_at
-from pointsman.cli.progress import progress_bar
+from pointsman.cli.progress import shown_progress
 from pointsman.errors import InputError
 from pointsman.evaluate.deferral.atlas import make_atlas, save_atlas
 from pointsman.evaluate.deferral.export import export_deferral
 from pointsman.evaluate.deferral.methods import parse_methods
 from pointsman.evaluate.deferral.protocol import Parting, known_models
+from pointsman.evaluate.deferral.records import DeferralMeta, DeferralRows
 from pointsman.evaluate.deferral.report import write_deferral_report
-from pointsman.evaluate.deferral.rows import DeferralMeta, DeferralRows, DeferralWriter, read_deferral
+from pointsman.evaluate.deferral.rows import DeferralWriter, read_deferral
 from pointsman.evaluate.deferral.run import Ground, Request, check, make_ground, run_deferral
 from pointsman.evaluate.deferral.summary import groups_of
 from pointsman.evaluate.deferral.tables import deferral_table, probes_table
@@ -114,13 +115,7 @@ def _run_and_keep(
     ground: Ground, request: Request, meta: DeferralMeta, folder: Path, workers: int | None
 ) -> DeferralRows:
     """Makes the rows that the folder doesn't hold yet, with a progress bar, and gives back all of them."""
-    bar = progress_bar()
-    with DeferralWriter(folder, meta) as writer, bar:
-        task = bar.add_task("trials", total=None)
-
-        def progress(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
-
+    with DeferralWriter(folder, meta) as writer, shown_progress("trials") as progress:
         run_deferral(ground, request, writer, workers=workers, progress=progress)
     return read_deferral(folder)
 

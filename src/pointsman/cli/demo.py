@@ -25,7 +25,8 @@ from pointsman.evaluate.export import export_json
 from pointsman.evaluate.plan import Circumstance, Request, parse_policies
 from pointsman.evaluate.prepare import Setting, default_test, split_rows
 from pointsman.evaluate.report import write_report
-from pointsman.evaluate.rows import META_FILE, RUNS_FILE, TRACES_FILE
+from pointsman.evaluate.resumable import META_FILE
+from pointsman.evaluate.rows import RUNS_FILE, TRACES_FILE
 from pointsman.evaluate.rows_folder import read_rows
 from pointsman.evaluate.simulated import simulate
 from pointsman.outcomes import complete

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pointsman import __version__
 from pointsman.cli.places import cache_dir, outcomes_at
-from pointsman.cli.progress import progress_bar
+from pointsman.cli.progress import shown_progress
 from pointsman.errors import InputError
 from pointsman.evaluate.plugin.export import export_plugin
 from pointsman.evaluate.plugin.folder import PluginWriter, read_plugin
@@ -78,13 +78,7 @@ def _run_and_keep(
     cache: Path,
 ) -> PluginRows:
     """Makes the rows that the folder doesn't hold yet, with a progress bar, and gives back all of them."""
-    bar = progress_bar()
-    with PluginWriter(folder, _meta(outcomes, left_out, request)) as writer, bar:
-        task = bar.add_task("reading", total=None)
-
-        def progress(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total or None)
-
+    with PluginWriter(folder, _meta(outcomes, left_out, request)) as writer, shown_progress("reading") as progress:
         run_plugin(outcomes, request, writer, cache=cache, workers=workers, progress=progress)
     return read_plugin(folder)
 

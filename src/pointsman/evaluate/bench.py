@@ -1,6 +1,6 @@
 """`bench budget`: every planned run, in parallel over the cores, one saved row at a time.
 
-Takes outcomes and a `Request`, appends rows to a folder through `rows.RunWriter`. Estimates are made once a setting;
+Takes outcomes and a `Request`, appends rows to a folder through `RunWriter`. Estimates are made once a setting;
 runs already in the folder are not made again, so an interrupted bench loses the runs in progress and nothing else.
 Tables and pictures are made elsewhere, from the rows alone.
 """

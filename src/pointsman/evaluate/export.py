@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pointsman.evaluate.rows import Rows, Run, json_value
-from pointsman.evaluate.rows_folder import document, write_aside
+from pointsman.evaluate.checked import json_value
+from pointsman.evaluate.json_files import document, write_aside
+from pointsman.evaluate.rows import Rows, Run
 from pointsman.evaluate.summary import along, base_setting, by_setting, summarise, swept_field
 
 _EXPORTED = (

@@ -18,9 +18,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pointsman.evaluate.json_files import write_aside
 from pointsman.evaluate.plots import Picture, to_png, to_svg
 from pointsman.evaluate.render import Table, to_html, to_markdown
-from pointsman.evaluate.rows_folder import write_aside
 
 PAGE_FILE, TABLES_FILE = "report.html", "tables.md"
 

@@ -16,8 +16,8 @@ import numpy as np
 from pointsman.decide.policies import Source
 from pointsman.errors import InputError
 from pointsman.estimate.calibration import Reliability, reliability
+from pointsman.evaluate.json_files import write_aside
 from pointsman.evaluate.prepare import Bench
-from pointsman.evaluate.rows_folder import write_aside
 
 FILE = "reliability.json"
 # Exact neighbours are left out: their curve lies on that of the approximate ones.

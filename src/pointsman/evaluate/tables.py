@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pointsman.evaluate.best import with_best
 from pointsman.evaluate.render import Cell, Column, Line, Section, Table
 from pointsman.evaluate.roster import GROUP_TITLES, in_order, policy_named
 from pointsman.evaluate.rows import Rows, Run
@@ -60,7 +61,7 @@ def main_table(rows: Rows) -> Table:
     return Table(
         f"{rows.meta.dataset}: {setting_words(base)}",
         columns,
-        _sections(_with_best(found, (0, 2, 3, 4))),
+        _sections(with_best(found, _ranked, (0, 2, 3, 4))),
         _MAIN_CAPTION,
     )
 
@@ -89,16 +90,8 @@ def _main_cells(runs: Sequence[Run]) -> tuple[Cell, ...]:
     )
 
 
-def _with_best(found: Mapping[str, tuple[Cell, ...]], columns: Iterable[int]) -> dict[str, tuple[Cell, ...]]:
-    """The same cells, the highest of the ranked policies marked in each of `columns`; nobody where all are equal."""
-    marked = {name: list(cells) for name, cells in found.items()}
-    for column in columns:
-        values = {name: cells[column].value for name, cells in found.items() if policy_named(name).ranked}
-        highest = max((value for value in values.values() if not math.isnan(value)), default=math.nan)
-        for name in (name for name, value in values.items() if value == highest and len(set(values.values())) > 1):
-            cell = marked[name][column]
-            marked[name][column] = Cell(cell.text, cell.value, cell.spread, best=True)
-    return {name: tuple(cells) for name, cells in marked.items()}
+def _ranked(name: str) -> bool:
+    return policy_named(name).ranked
 
 
 def _sections(found: Mapping[str, tuple[Cell, ...]]) -> tuple[Section, ...]:
@@ -201,7 +194,7 @@ def axis_table(rows: Rows, axis: str) -> Table:
     return Table(
         f"Performance against {AXIS_TITLES.get(axis, axis)}",
         (Column("Policy"), *(Column(axis_words(axis, value), value_text(value)) for value in found)),
-        _sections(_with_best(cells, range(len(found)))),
+        _sections(with_best(cells, _ranked, range(len(found)))),
         f"Mean over orders of arrival; bold: best of the online policies under one budget a model. {_MARKS}",
     )
 

@@ -58,7 +58,8 @@ def soft_scores(known: Answers, asked: Answers, expected: Floats, correlation: f
     Raises:
         InputError: shapes that don't match.
     """
-    if not len(known) == len(asked) == len(expected) or any(len(row) != expected.shape[1] for row in known):
+    uneven = any(len(row) != expected.shape[1] for row in known) or len({len(row) for row in asked}) > 1
+    if not len(known) == len(asked) == len(expected) or uneven:
         raise InputError(
             f"{len(known)} and {len(asked)} rows of answers, expectations of shape {expected.shape}",
             place="consensus",
@@ -67,18 +68,19 @@ def soft_scores(known: Answers, asked: Answers, expected: Floats, correlation: f
     ability = logit(np.clip(expected, _SUREST, 1.0 - _SUREST))
     weight = 1.0 / (1.0 + max(expected.shape[1] - 1, 0) * float(np.clip(correlation, 0.0, 1.0)))
     ratios = [_row(voters, others, odds, weight) for voters, others, odds in zip(known, asked, ability, strict=True)]
-    ratio = np.array(ratios, dtype=np.float64).reshape(len(known), -1)
+    columns = expected.shape[1] + (len(asked[0]) if len(asked) else 0)
+    ratio = np.array(ratios, dtype=np.float64).reshape(len(known), columns)
     votes, strangers = np.split(ratio, [expected.shape[1]], axis=1)
     scale = _calibration(votes, ability)
     usual = logit(np.clip(expected.mean(axis=1), _SUREST, 1.0 - _SUREST))
-    columns = [_stranger(strangers[:, v] + scale, usual) for v in range(strangers.shape[1])]
-    return Beliefs(expit(ability + votes + scale), np.column_stack(columns) if columns else strangers)
+    found = [_stranger(strangers[:, v] + scale, usual) for v in range(strangers.shape[1])]
+    return Beliefs(expit(ability + votes + scale), np.column_stack(found) if found else strangers)
 
 
 def _row(voters: Sequence[str | None], others: Sequence[str | None], odds: Floats, weight: float) -> list[float]:
     """What the other voters say for each answer, as log likelihood ratios; NaN where there is no answer."""
     answers = [None if answer is None else plain(answer) for answer in (*voters, *others)]
-    rivals = max(len(set(answers) - {None}), 2)
+    rivals = max(len(set(answers[: len(voters)]) - {None}), 2)
     vote = weight * (odds + np.log(rivals))
     totals: dict[str, float] = {}
     for answer, value in zip(answers[: len(voters)], vote.tolist(), strict=True):
@@ -128,18 +130,18 @@ def _shift_to(mean: float, odds: Floats) -> float:
 
 
 def plain(answer: str) -> str:
-    """An answer without what doesn't matter: case, outer spaces and brackets, a closing full stop, width of letters."""
-    folded = unicodedata.normalize("NFKC", answer).casefold().strip()
-    return " ".join(folded.strip("()[]{}.,:;\"'` \n\t").split())
+    """An answer without what doesn't matter: case, outer spaces, brackets and quotes, closing stops, composed letters."""
+    folded = unicodedata.normalize("NFC", answer).casefold().strip()
+    return " ".join(folded.strip("()[]{}\"'` \n\t").rstrip(".,:;()[]{}\"'` \n\t").split())
 
 
 def error_correlation(score: Floats, expected: Floats) -> float:
     """Mean correlation, over pairs of models, of scores [R, M] about their expectations; 0 for a single model."""
-    known = np.isfinite(score)
-    left = np.where(known, score - expected, 0.0)
-    scale = np.sqrt(np.maximum((left**2).sum(axis=0), 1e-12))
-    together = (left.T @ left) / np.outer(scale, scale)
     models = score.shape[1]
     if models < 2:
         return 0.0
+    known = np.isfinite(score)
+    left, there = np.where(known, score - expected, 0.0), known.astype(np.float64)
+    squares = (left**2).T @ there  # of the first of a pair, over the rows that both have
+    together = (left.T @ left) / np.sqrt(np.maximum(squares * squares.T, 1e-24))
     return float(np.clip((together.sum() - np.trace(together)) / (models * (models - 1)), 0.0, 1.0))

@@ -8,13 +8,11 @@ fitted on, be it probes ("retrained") or all training prompts ("clairvoyant"). S
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pointsman.estimate.unseen.adam import Arrays
-from pointsman.estimate.unseen.logistic import Cells, Frame, fit_net, frame
-from pointsman.records import Estimates, Floats, Outcomes, Prompts
+from pointsman.estimate.unseen.logistic import Cells, FittedNet, fitted_net
+from pointsman.records import Floats, Outcomes, Prompts
 
 RANK = 16
 WEIGHT_DECAY = 1.0
@@ -41,34 +39,7 @@ class Factors:
         return design.T @ (towards @ outer.T), (design @ inner).T @ towards, towards.sum(axis=0)
 
 
-@dataclass(frozen=True)
-class Factorisation:
-    """Fitted factors; see `fit_factorisation`.
-
-    Attributes:
-        frame: what surrounds them.
-        parameters: A, V, b of `Factors`, float32.
-    """
-
-    frame: Frame
-    parameters: Arrays
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Ids of the N models."""
-        return self.frame.means.models
-
-    def estimate(self, prompts: Prompts) -> Estimates:
-        """Quality from the factors, each model's mean cost, each [Q, N]; for `spread` see `Frame.estimates`.
-
-        Raises:
-            InputError: the vectors are of another width than the fit's.
-        """
-        design = self.frame.design(prompts.vectors)
-        return self.frame.estimates(Factors().logits(self.parameters, design))
-
-
-def fit_factorisation(outcomes: Outcomes, prompts: Prompts, seed: int) -> Factorisation:
+def fit_factorisation(outcomes: Outcomes, prompts: Prompts, seed: int) -> FittedNet:
     """The baseline fitted on n outcomes of N models: from a handful of probes to a whole history.
 
     Args:
@@ -79,5 +50,4 @@ def fit_factorisation(outcomes: Outcomes, prompts: Prompts, seed: int) -> Factor
     Raises:
         InputError: outcomes that nothing can be learned from, or a model without a score or a cost.
     """
-    around = frame(outcomes, prompts)
-    return Factorisation(around, fit_net(Factors(), around.design(prompts.vectors), outcomes.score, seed))
+    return fitted_net(Factors(), outcomes, prompts, seed)

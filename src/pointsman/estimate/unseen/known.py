@@ -19,6 +19,7 @@ from pointsman.estimate.part import LEAST_ROWS, Part, Task, fit_members, means_p
 from pointsman.estimate.ridge import Ridge, fit_ridge
 from pointsman.estimate.stack import fit_stack
 from pointsman.estimate.trees import Growth, bin_columns
+from pointsman.estimate.unseen.nearness import Trust, fit_trust
 from pointsman.estimate.views import Viewer, fit_viewer
 from pointsman.records import Floats, Ints, Outcomes, Prompts
 
@@ -44,17 +45,22 @@ class Known:
         viewer: how it looks at prompts.
         quality: of scores, M outputs.
         lengths: of relative answer lengths, one output; None where no answer had a length.
+        trust: what becomes of expectations far from the history; None where that couldn't be measured.
     """
 
     viewer: Viewer
     quality: Part
     lengths: Ridge | None
+    trust: Trust | None
 
     def expect(self, prompts: Prompts) -> tuple[Floats, Floats]:
         """Expected scores [Q, M], and expected answer lengths relative to the mean answer's [Q]."""
         views = self.viewer.look(prompts)
         length = self.lengths.predict(views.linear)[:, 0] if self.lengths else np.ones(len(prompts))
-        return np.clip(self.quality.predict(views), 0.0, 1.0), np.clip(length, _SHORTEST, LONGEST)
+        quality = self.quality.predict(views)
+        if self.trust is not None:
+            quality = self.trust.apply(quality, prompts.vectors)
+        return np.clip(quality, 0.0, 1.0), np.clip(length, _SHORTEST, LONGEST)
 
 
 @dataclass(frozen=True)
@@ -117,16 +123,17 @@ def fit_known(history: Outcomes, prompts: Prompts, seed: int) -> tuple[Known, He
     task_views = viewer.look(fitted)
     score = history.score[trained]
     lengths = _fit_lengths(history.take(trained), task_views.linear)
+    trust = fit_trust(history.take(trained), fitted, task_views.linear, seed)
     if len(trained) < LEAST_ROWS or not varies(score) or not np.isfinite(score).any(axis=0).all():
-        known = Known(viewer, means_part(task_views.linear.shape[1], _whole(history.score, score)), lengths)
+        known = Known(viewer, means_part(task_views.linear.shape[1], _whole(history.score, score)), lengths, None)
         return known, Held(held, known.expect(prompts.take(held))[0])
     whole = np.ones(len(trained), np.bool_)
     task = Task(task_views, bin_columns(task_views.dense, task_views.counts), np.zeros(len(trained), int), whole, seed)
     members = fit_members(task, score, whole, GROWTH, 0)
     views = viewer.look(prompts.take(held))
     stack = fit_stack(history.score[held] - members.base, members.deviations(views))
-    part = merge(members, stack)
-    return Known(viewer, part, lengths), Held(held, np.clip(part.predict(views), 0.0, 1.0))
+    known = Known(viewer, merge(members, stack), lengths, trust)
+    return known, Held(held, known.expect(prompts.take(held))[0])
 
 
 def _held_rows(rows: int) -> int:

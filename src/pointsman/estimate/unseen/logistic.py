@@ -117,6 +117,45 @@ def towards_scores(logits: Cells, score: Cells) -> Cells:
     return np.asarray(off / max(int(known.sum()), 1), logits.dtype)
 
 
+@dataclass(frozen=True)
+class FittedNet:
+    """A fitted net; see `fitted_net`.
+
+    Attributes:
+        net: which.
+        frame: what surrounds it.
+        parameters: the net's, float32.
+    """
+
+    net: Net
+    frame: Frame
+    parameters: Arrays
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of the N models."""
+        return self.frame.means.models
+
+    def estimate(self, prompts: Prompts) -> Estimates:
+        """Quality from the net, each model's mean cost, each [Q, N]; for `spread` see `Frame.estimates`.
+
+        Raises:
+            InputError: the vectors are of another width than the fit's.
+        """
+        design = self.frame.design(prompts.vectors)
+        return self.frame.estimates(self.net.logits(self.parameters, design))
+
+
+def fitted_net(net: Net, outcomes: Outcomes, prompts: Prompts, seed: int) -> FittedNet:
+    """The net fitted on n outcomes of N models, see `fit_net`.
+
+    Raises:
+        InputError: outcomes that nothing can be learned from, or a model without a score or a cost.
+    """
+    around = frame(outcomes, prompts)
+    return FittedNet(net, around, fit_net(net, around.design(prompts.vectors), outcomes.score, seed))
+
+
 def fit_net(net: Net, design: Vectors, score: Floats, seed: int) -> Arrays:
     """Parameters fitted on all rows, for as many epochs as the held-out tenths speak for.
 

@@ -7,13 +7,11 @@ function serves both. Sizes are ours (the paper's aren't known to us). See `logi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pointsman.estimate.unseen.adam import Arrays
-from pointsman.estimate.unseen.logistic import Cells, Frame, fit_net, frame
-from pointsman.records import Estimates, Floats, Outcomes, Prompts
+from pointsman.estimate.unseen.logistic import Cells, FittedNet, fitted_net
+from pointsman.records import Floats, Outcomes, Prompts
 
 HIDDEN = 64
 WEIGHT_DECAY = 1.0
@@ -43,34 +41,7 @@ class HiddenLayer:
         return design.T @ back, back.sum(axis=0), hidden.T @ towards, towards.sum(axis=0)
 
 
-@dataclass(frozen=True)
-class Perceptron:
-    """A fitted net; see `fit_perceptron`.
-
-    Attributes:
-        frame: what surrounds it.
-        parameters: A, a, B, b of `HiddenLayer`, float32.
-    """
-
-    frame: Frame
-    parameters: Arrays
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Ids of the N models."""
-        return self.frame.means.models
-
-    def estimate(self, prompts: Prompts) -> Estimates:
-        """Quality from the net, each model's mean cost, each [Q, N]; for `spread` see `Frame.estimates`.
-
-        Raises:
-            InputError: the vectors are of another width than the fit's.
-        """
-        design = self.frame.design(prompts.vectors)
-        return self.frame.estimates(HiddenLayer().logits(self.parameters, design))
-
-
-def fit_perceptron(outcomes: Outcomes, prompts: Prompts, seed: int) -> Perceptron:
+def fit_perceptron(outcomes: Outcomes, prompts: Prompts, seed: int) -> FittedNet:
     """The baseline fitted on n outcomes of N models: from a handful of probes to a whole history.
 
     Args:
@@ -81,5 +52,4 @@ def fit_perceptron(outcomes: Outcomes, prompts: Prompts, seed: int) -> Perceptro
     Raises:
         InputError: outcomes that nothing can be learned from, or a model without a score or a cost.
     """
-    around = frame(outcomes, prompts)
-    return Perceptron(around, fit_net(HiddenLayer(), around.design(prompts.vectors), outcomes.score, seed))
+    return fitted_net(HiddenLayer(), outcomes, prompts, seed)

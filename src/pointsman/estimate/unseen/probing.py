@@ -3,7 +3,8 @@
 The placing of a new model is a Bayesian regression (`likeness`), so how unsure it will be after a set of probes is
 known before anything is asked: it depends on the prompts alone. `pick_probes` takes them one by one, each time the
 prompt that most reduces what will remain unsure of the model's mean score and of its expected scores on single prompts
-(Bayesian A-optimal design, greedily). Prompts on which the known models disagree in many different ways win.
+(Bayesian A-optimal design, greedily). Where it is open whom a model resembles, prompts on which the known models
+disagree win; where its level is, ordinary ones do.
 
 Takes candidates and what the known models made of them; gives rows in order of importance. Asks nobody.
 """
@@ -35,17 +36,18 @@ def pick_probes(space: Transfer, candidates: Prompts, known: Outcomes, n: int) -
     Raises:
         InputError: n below 1 or above C, or outcomes that don't match.
     """
-    if not 1 <= n <= len(candidates) or known.score.shape != (len(candidates), len(space.models)):
+    if not 1 <= n <= len(candidates) or len(known) != len(candidates) or known.models != space.models:
         raise InputError(
-            f"{n} of {len(candidates)} candidates, outcomes of shape {known.score.shape}",
+            f"{n} of {len(candidates)} candidates, outcomes of {len(known)} prompts on {len(known.models)} models",
             place="pick_probes",
-            remedy="ask for at least one and at most all candidates, with the space's models' outcomes on them",
+            remedy="ask for at least one and at most all candidates, with the space's models' outcomes on them, in its order",
         )
     foreseen = space.known.expect(candidates)[0] - space.means
     observed = known.score - space.means
-    regressors = design(np.where(np.isfinite(observed), observed, foreseen), foreseen)
-    wanted = _wanted(foreseen)
-    return greedy(regressors, wanted, space.scales.of_coefficients(len(space.models)), space.scales.noise, n)
+    missing = ~np.isfinite(observed)
+    regressors = design(np.where(missing, foreseen, observed), foreseen)
+    noise = space.scales.noise + space.scales.hidden * missing.mean(axis=1)
+    return greedy(regressors, _wanted(foreseen), space.scales.of_coefficients(len(space.models)), noise, n)
 
 
 def _wanted(foreseen: Floats) -> Floats:
@@ -59,14 +61,14 @@ def _wanted(foreseen: Floats) -> Floats:
     return np.asarray(np.outer(middle, middle) + SINGLE_WEIGHT * whole.T @ whole / len(whole), np.float64)
 
 
-def greedy(regressors: Floats, wanted: Floats, prior: Floats, noise: float, n: int) -> Ints:
+def greedy(regressors: Floats, wanted: Floats, prior: Floats, noise: Floats, n: int) -> Ints:
     """Rows [n] that one after the other reduce tr(wanted · posterior covariance) most.
 
     Args:
         regressors: float [C, P].
         wanted: float [P, P], non-negative definite.
         prior: float [P], prior variances.
-        noise: variance of one observation.
+        noise: float [C], variance of each observation.
     """
     covariance, free = np.diag(prior), np.ones(len(regressors), np.bool_)
     picked: list[int] = []
@@ -75,7 +77,7 @@ def greedy(regressors: Floats, wanted: Floats, prior: Floats, noise: float, n: i
         gain = ((through @ wanted) * through).sum(axis=1) / (noise + (through * regressors).sum(axis=1))
         best = int(np.where(free, gain, -np.inf).argmax())
         row = through[best]
-        covariance = covariance - np.outer(row, row) / (noise + float(row @ regressors[best]))
+        covariance = covariance - np.outer(row, row) / (noise[best] + float(row @ regressors[best]))
         free[best] = False
         picked.append(best)
     return np.array(picked, dtype=np.int64)

@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from pointsman.errors import InputError
-from pointsman.evaluate.rows_folder import document, write_aside
+from pointsman.evaluate.json_files import document, write_aside
 from pointsman.records import Floats, Ints, Mask, Outcomes, Prompts, Vectors
 
 ATLAS_FILE = "atlas.json"

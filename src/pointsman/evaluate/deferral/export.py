@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pointsman.evaluate.deferral.records import DeferralRows, TrialRow, json_value
+from pointsman.evaluate.checked import json_value
+from pointsman.evaluate.deferral.records import DeferralRows, TrialRow
 from pointsman.evaluate.deferral.roster import in_order
 from pointsman.evaluate.deferral.summary import Key, MethodSummary, base_of, groups_of, summarise
-from pointsman.evaluate.rows_folder import document, write_aside
+from pointsman.evaluate.json_files import document, write_aside
 
 _EXPORTED = ("trial", "method", "area", "area50", "qnc", "peak", "seconds")
 _SUMMARISED = ("area_mean", "area_sd", "qnc_median", "peak_mean", "beats_zero", "beats_knn", "beats_kmeans", "coverage")

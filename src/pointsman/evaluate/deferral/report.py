@@ -30,7 +30,7 @@ from pointsman.evaluate.page import Frame, Section, write_page
 from pointsman.evaluate.plots import Picture
 from pointsman.evaluate.render import Cell, Column, Line, Table
 from pointsman.evaluate.render import Section as TableSection
-from pointsman.evaluate.rows import META_FILE
+from pointsman.evaluate.resumable import META_FILE
 from pointsman.evaluate.wording import percent
 
 

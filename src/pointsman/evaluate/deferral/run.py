@@ -36,7 +36,8 @@ from pointsman.evaluate.deferral.curve import (
 )
 from pointsman.evaluate.deferral.methods import METHODS, not_dominated, transfer_of
 from pointsman.evaluate.deferral.protocol import Parting, Trial, check_size, make_trial, validation_size
-from pointsman.evaluate.deferral.rows import COSTS, DeferralWriter, TrialRow
+from pointsman.evaluate.deferral.records import COSTS, TrialRow
+from pointsman.evaluate.deferral.rows import DeferralWriter
 from pointsman.records import Ints, Outcomes, Prompts
 
 Report = Callable[[str, int, int], None]

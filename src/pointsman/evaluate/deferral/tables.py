@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from pointsman.evaluate.best import with_best
 from pointsman.evaluate.deferral.records import DeferralMeta, DeferralRows
 from pointsman.evaluate.deferral.roster import FAMILY_TITLES, entry_of, in_order
 from pointsman.evaluate.deferral.summary import Against, MethodSummary, base_of, groups_of, summarise
@@ -36,7 +37,8 @@ def deferral_table(rows: DeferralRows, probes: int | None = None, probing: str |
     base, found = base_of(rows), summarise(rows)
     group = (base[0] if probes is None else probes, base[1] if probing is None else probing)
     here = {method: summary for (method, *at), summary in found.items() if tuple(at) == group}
-    cells = _with_best({method: _cells(method, summary) for method, summary in here.items()}, (1, 3, 5), lowest=(4,))
+    cells = with_best({method: _cells(method, summary) for method, summary in here.items()}, _ranked, (0, 2, 4))
+    cells = with_best(cells, _ranked, (3,), min)
     told = _told(here)
     trials = max((summary.trials for summary in here.values()), default=0)
     return Table(
@@ -86,7 +88,7 @@ def probes_table(rows: DeferralRows) -> Table:
     return Table(
         "Area against the number of probes",
         (Column("Method"), *(Column(_probes_words(*group)) for group in groups)),
-        _sections(_with_best(cells, range(1, len(groups) + 1))),
+        _sections(with_best(cells, _ranked, range(len(groups)))),
         f"Mean over trials; bold: best of the methods that aren't clairvoyant. {CLAIRVOYANT_MARK} knows what can't be "
         "known of an unseen model.",
     )
@@ -147,19 +149,8 @@ def _above(one: Against | None) -> Cell:
     return Cell(f"{100 * one.share:.0f}{HELD_MARK if one.holds else ''}", one.share)
 
 
-def _with_best(
-    found: Mapping[str, tuple[Cell, ...]], columns: tuple[int, ...] | range, lowest: tuple[int, ...] = ()
-) -> dict[str, tuple[Cell, ...]]:
-    """The same cells, the best of the ranked methods marked in each table column; nobody where all are equal."""
-    marked = {name: list(cells) for name, cells in found.items()}
-    for column in (*columns, *lowest):
-        values = {name: cells[column - 1].value for name, cells in found.items() if entry_of(name).ranked}
-        there = [value for value in values.values() if not math.isnan(value)]
-        best = (min if column in lowest else max)(there, default=math.nan)
-        for name in (name for name, value in values.items() if value == best and len(set(there)) > 1):
-            cell = marked[name][column - 1]
-            marked[name][column - 1] = Cell(cell.text, cell.value, cell.spread, best=True)
-    return {name: tuple(cells) for name, cells in marked.items()}
+def _ranked(name: str) -> bool:
+    return entry_of(name).ranked
 
 
 def _sections(found: Mapping[str, tuple[Cell, ...]]) -> tuple[Section, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from pointsman.evaluate.checked import json_value
+from pointsman.evaluate.json_files import document, write_aside
 from pointsman.evaluate.plugin.rows import PluginRows
 from pointsman.evaluate.plugin.summary import Measure, measures, summarise
-from pointsman.evaluate.rows import json_value
-from pointsman.evaluate.rows_folder import document, write_aside
 
 
 def export_plugin(rows: PluginRows, path: Path) -> None:

@@ -1,20 +1,15 @@
-"""The saved rows of `bench plugin`: what a row is, and the strict way from and to plain JSON values.
+"""The saved rows of `bench plugin`: what a row is, and what is checked of it (`checked.Shape`).
 
 `PluginMeta` says what was run on what; a `PluginRow` is one variant on one order of arrivals, newcomer and leaver;
-`PluginRows` is a whole folder, from which every table, picture and export is made. Refuses a missing, unknown or unfit
-field and a row that contradicts itself. Opens no file (`folder`), computes no mean (`summary`).
+`PluginRows` is a whole folder, from which every table, picture and export is made. `META` and `ROW` refuse records that
+aren't fit. Opens no file (`folder`), computes no mean (`summary`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
-import numpy as np
-
-from pointsman.errors import InputError
-from pointsman.evaluate.rows import excerpt, json_value
+from pointsman.evaluate.checked import Shape, count
 
 ROWS_FILE = "rides.jsonl"
 MOMENTS = 101  # shares 0, 0.01, ..., 1 of the arrivals
@@ -101,79 +96,8 @@ class PluginRows:
     rows: tuple[PluginRow, ...]
 
 
-Record = TypeVar("Record", PluginMeta, PluginRow)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("text")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError("a whole number of at least zero")
-    return int(value)
-
-
-def _count_or_none(value: object) -> int | None:
-    return None if value is None else _count(value)
-
-
-def _amount(value: object) -> float:
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    # Compared before it is converted: a whole number of 400 digits has no float.
-    if not real or not 0 <= value < 1e300:  # type: ignore[operator]
-        raise ValueError("a finite number of at least zero")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _many(check: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:
-    def checked(value: object) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple):
-            raise ValueError("a list")
-        return tuple(check(item) for item in value)
-
-    return checked
-
-
-# By the field's annotation, which is text here (`from __future__ import annotations`).
-_CHECKS: dict[object, Callable[[object], object]] = {
-    "str": _text,
-    "bool": _flag,
-    "int": _count,
-    "int | None": _count_or_none,
-    "float": _amount,
-    "tuple[str, ...]": _many(_text),
-    "tuple[float, ...]": _many(_amount),
-}
-
-
-def record_of(kind: type[Record], raw: object, place: str, remedy: str) -> Record:
-    """A `kind` from plain or NumPy values; InputError at `place` for a missing, unknown or unfit field."""
-    if not isinstance(raw, Mapping):
-        raise InputError("expected a JSON object", place=place, remedy=remedy)
-    checks = {one.name: _CHECKS[one.type] for one in fields(kind)}
-    if wrong := sorted(set(checks) ^ {str(name) for name in raw}):
-        told = "is missing" if wrong[0] in checks else "is not a known field"
-        raise InputError(f"`{wrong[0]}` {told}", place=place, remedy=remedy)
-    values: dict[str, Any] = {}
-    for name, check in checks.items():
-        try:
-            values[name] = check(raw[name])
-        except ValueError as unfit:
-            told = f"`{name}` is {excerpt(raw[name])}, expected {unfit}"
-            raise InputError(told, place=place, remedy=remedy) from None
-    record = kind(**values)
-    if isinstance(record, PluginRow) and (conflict := _conflict(record)):
-        raise InputError(conflict, place=place, remedy=remedy)
-    return record
+def _settled(value: object) -> int | None:
+    return None if value is None else count(value)
 
 
 def _conflict(row: PluginRow) -> str:
@@ -187,12 +111,5 @@ def _conflict(row: PluginRow) -> str:
     return ""
 
 
-def checked_values(record: Record, place: str) -> dict[str, object]:
-    """The record as JSON values, once it is found fit to be saved.
-
-    Raises:
-        InputError: a value is not.
-    """
-    raw = {field.name: getattr(record, field.name) for field in fields(record)}
-    checked = record_of(type(record), raw, place, "")
-    return {one.name: json_value(getattr(checked, one.name)) for one in fields(checked)}
+META = Shape(PluginMeta)
+ROW = Shape(PluginRow, _conflict, settled=_settled)

@@ -18,7 +18,6 @@ from pointsman.evaluate.simulated import simulate
 from pointsman.records import Fund
 from pointsman.router import Router
 
-
 NEWCOMER = 5  # a model of middling rate
 
 

@@ -29,6 +29,7 @@ from pointsman.records import Floats
 _SUREST = 0.02  # expectations are kept this far from 0 and 1
 _ROUNDS = 50
 _FARTHEST = 12.0  # of a shift in log-odds
+_NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # full-width forms of the ASCII characters
 
 Answers = Sequence[Sequence[str | None]]
 
@@ -130,8 +131,8 @@ def _shift_to(mean: float, odds: Floats) -> float:
 
 
 def plain(answer: str) -> str:
-    """An answer without what doesn't matter: case, outer spaces, brackets and quotes, closing stops, composed letters."""
-    folded = unicodedata.normalize("NFC", answer).casefold().strip()
+    """An answer without what doesn't matter: case, outer spaces and brackets, closing stops, width of letters."""
+    folded = unicodedata.normalize("NFC", answer).translate(_NARROW).casefold()
     return " ".join(folded.strip("()[]{}\"'` \n\t").rstrip(".,:;()[]{}\"'` \n\t").split())
 
 

@@ -40,7 +40,7 @@ def pick_probes(space: Transfer, candidates: Prompts, known: Outcomes, n: int) -
         raise InputError(
             f"{n} of {len(candidates)} candidates, outcomes of {len(known)} prompts on {len(known.models)} models",
             place="pick_probes",
-            remedy="ask for at least one and at most all candidates, with the space's models' outcomes on them, in its order",
+            remedy="ask for one to all of the candidates, with the outcomes of the space's models, in its order",
         )
     foreseen = space.known.expect(candidates)[0] - space.means
     observed = known.score - space.means

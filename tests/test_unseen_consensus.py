@@ -42,9 +42,9 @@ def moved(answers: Answers, order: Ints) -> Answers:
 def odds_for(at: int, answers: Sequence[str], ability: Sequence[float]) -> float:
     """How much likelier the others' votes are if answer `at` is right than if another ballot or none is, evenly.
 
-    A vote makes its answer K·p / (1 − p) times as likely, K answers being in play; everything multiplied out.
+    A vote makes its answer K·p / (1 − p) times as likely, K being the voters' different answers; all multiplied out.
     """
-    rivals = max(len(set(answers)), 2)
+    rivals = max(len(set(answers[: len(ability)])), 2)
 
     def likelihood(right: str | None) -> float:
         factors = [

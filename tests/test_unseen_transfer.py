@@ -394,16 +394,19 @@ def test_intervals_hold_as_often_as_they_say(seed: int) -> None:
 
 
 def test_known_outcomes_that_are_missing_cost_something_and_not_everything() -> None:
-    """Without the known models' scores on the probes a placement is worse than with them, and better than the mean."""
-    made, space = world(1)
-    blind = replace(made.probes, known=replace(made.probes.known, score=np.full(made.probes.known.score.shape, NAN)))
-
-    def off(quality: Floats) -> float:
-        return float(((quality - made.chance) ** 2).mean())
-
-    told, untold = (space.place(probes).estimate(made.test) for probes in (made.probes, blind))
-    assert off(told.quality) < off(untold.quality) < off(place_means(made.probes).estimate(made.test).quality)
-    assert untold.spread.mean() > told.spread.mean()
+    """Without the known models' scores on the probes placements are less sure, over four worlds a little worse than
+    with them, and far better than the mean.
+    """
+    off = np.zeros(3)
+    for seed in range(1, 5):
+        made, space = world(seed)
+        nothing = np.full(made.probes.known.score.shape, NAN)
+        blind = replace(made.probes, known=replace(made.probes.known, score=nothing))
+        told, untold = (space.place(probes).estimate(made.test) for probes in (made.probes, blind))
+        mean = place_means(made.probes).estimate(made.test)
+        off += [float(((each.quality - made.chance) ** 2).mean()) for each in (told, untold, mean)]
+        assert untold.spread.mean() > told.spread.mean()
+    assert off[0] < off[1] < 0.6 * off[2]
 
 
 def test_picked_probes_place_better_than_the_first_ones() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -177,10 +178,12 @@ class Guess:
     def estimate(self, prompts: Prompts) -> Estimates:
         raise NotImplementedError
 
-    def interval(self, prompts: Prompts, level: float) -> tuple[Floats, Floats, Floats]:
-        """Normal, for the mean."""
+    def intervals(self, prompts: Prompts, groups: Sequence[Ints], level: float) -> tuple[Floats, Floats, Floats]:
+        """Normal, for the mean, the same for every group."""
         half = norm.ppf(0.5 + level / 2) * self.error
-        return self.chance, self.chance - half, self.chance + half
+        bounds = (self.chance, self.chance - half, self.chance + half)
+        mean, low, high = (np.tile(one, (len(groups), 1)) for one in bounds)
+        return mean, low, high
 
 
 def test_widening_by_hand() -> None:

@@ -63,8 +63,9 @@ def _document_frequency(buffer: Bytes, starts: NDArray[np.int64]) -> tuple[Codes
     room = len(buffer) + 4 * len(starts)
     codes, rows = np.empty(room, np.uint32), np.empty(room, np.uint32)
     n = _list(buffer, starts, KINDS, codes, rows)
-    pairs = np.unique(rows[:n].astype(np.uint64) << np.uint64(32) | codes[:n])
-    return np.unique((pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32), return_counts=True)
+    found, texts = _tally(codes[:n], rows[:n])
+    order = np.argsort(found)
+    return found[order], texts[order]
 
 
 def _table(codes: Codes) -> tuple[Codes, Ints32]:
@@ -141,6 +142,46 @@ def _list(buffer: Bytes, starts: NDArray[np.int64], kinds: Bytes, codes: Codes, 
             codes[n], rows[n] = _placed(last, 3), q
             n += 1
     return n
+
+
+@numba.njit(cache=True, nogil=True)
+def _tally(codes: Codes, rows: Codes) -> tuple[Codes, NDArray[np.int64]]:
+    """Every distinct code, in no order, and in how many rows it is; the rows rise."""
+    keys, texts, last = np.zeros(1 << 16, np.uint32), np.zeros(1 << 16, np.int64), np.zeros(1 << 16, np.uint32)
+    used = 0
+    for code, row in zip(codes, rows):  # noqa: B905 (numba knows no `strict`)
+        if 2 * used >= len(keys):
+            keys, texts, last = _wider(keys, texts, last)
+        slot = _slot(code, keys, texts)
+        if texts[slot] == 0:
+            keys[slot] = code
+            used += 1
+        elif last[slot] == row:
+            continue
+        texts[slot] += 1
+        last[slot] = row
+    there = np.flatnonzero(texts)
+    return keys[there], texts[there]
+
+
+@numba.njit(cache=True, nogil=True)
+def _slot(code: np.uint32, keys: Codes, texts: NDArray[np.int64]) -> int:
+    """Where a code is, or the empty slot where it belongs."""
+    slot = np.int64(code) & (len(keys) - 1)
+    while texts[slot] > 0 and keys[slot] != code:
+        slot = (slot + 1) & (len(keys) - 1)
+    return int(slot)
+
+
+@numba.njit(cache=True, nogil=True)
+def _wider(keys: Codes, texts: NDArray[np.int64], last: Codes) -> tuple[Codes, NDArray[np.int64], Codes]:
+    """The same table with twice the slots."""
+    size = 2 * len(keys)
+    codes, counts, latest = np.zeros(size, np.uint32), np.zeros(size, np.int64), np.zeros(size, np.uint32)
+    for old in np.flatnonzero(texts):
+        slot = _slot(keys[old], codes, counts)
+        codes[slot], counts[slot], latest[slot] = keys[old], texts[old], last[old]
+    return codes, counts, latest
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ the others explain, and the interval says so only as far as its probes do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from pointsman.estimate.unseen.known import Expecting, Held, Served, fit_known, 
 from pointsman.estimate.unseen.likeness import Posterior, Scales, foreseen_design, learn_scales, regress
 from pointsman.estimate.unseen.means import place_means
 from pointsman.estimate.unseen.place import Probes
-from pointsman.records import Estimates, Floats, Outcomes, Prompts
+from pointsman.records import Estimates, Floats, Ints, Outcomes, Prompts
 
 CHUNK = 4_096
 MOST_HELD = 4_000
@@ -113,18 +114,31 @@ class Placed:
         Raises:
             InputError: no prompt, or a level outside (0, 1).
         """
-        if not 0.0 < level < 1.0 or len(prompts) == 0:
+        mean, low, high = self.intervals(prompts, [np.arange(len(prompts))], level)
+        return mean[0], low[0], high[0]
+
+    def intervals(self, prompts: Prompts, groups: Sequence[Ints], level: float = 0.9) -> tuple[Floats, Floats, Floats]:
+        """The same for G groups of the prompts, each given by its rows: mean, low and high, float [G, N] each.
+
+        Raises:
+            InputError: a group without a prompt, or a level outside (0, 1).
+        """
+        if not 0.0 < level < 1.0 or not all(len(rows) for rows in groups):
             raise InputError(f"level {level} over {len(prompts)} prompts", place="interval", remedy="use 0 < level < 1")
-        expected, _ = self.known.expect(prompts)
-        regressors = foreseen_design(expected - self.means)
-        middle = regressors.mean(axis=0)
-        mean = np.clip(self._mean(regressors), 0.0, 1.0).mean(axis=0)
-        # An own talent averages out over prompts of all kinds, and doesn't over prompts of one.
-        alike = float((self.middle.centred(prompts).mean(axis=0) ** 2).sum())
-        variance = np.array([middle @ each @ middle for each in self.posterior.covariance])
-        error = np.sqrt(np.maximum(variance, 0.0) + alike * self.own)
-        half = norm.ppf(0.5 + level / 2.0) * error
+        regressors = foreseen_design(self.known.expect(prompts)[0] - self.means)
+        quality, centred = np.clip(self._mean(regressors), 0.0, 1.0), self.middle.centred(prompts)
+        mean = np.stack([quality[rows].mean(axis=0) for rows in groups])
+        half = np.stack([self._error(regressors[rows], centred[rows]) for rows in groups])
+        half *= norm.ppf(0.5 + level / 2.0)
         return mean, np.clip(mean - half, 0.0, 1.0), np.clip(mean + half, 0.0, 1.0)
+
+    def _error(self, regressors: Floats, centred: Floats) -> Floats:
+        """Standard errors [N] of the mean over the given rows."""
+        middle = regressors.mean(axis=0)
+        variance = np.array([middle @ each @ middle for each in self.posterior.covariance])
+        # An own talent averages out over prompts of all kinds, and doesn't over prompts of one.
+        alike = float((centred.mean(axis=0) ** 2).sum())
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0) + alike * self.own), np.float64)
 
     def _mean(self, regressors: Floats) -> Floats:
         """Expected scores [Q, N], not yet clipped."""

@@ -1,7 +1,7 @@
 """Do a method's 90 % intervals hold: the pool's mean scores on the test prompts, over all of them and over groups.
 
-Takes an estimator with `interval(prompts, level)` and a trial; counts intervals looked at and those that held. Groups
-are up to 16 K-means clusters of the test vectors with at least 30 prompts; no label is looked at in making them.
+Takes an estimator with `intervals(prompts, groups, level)` and a trial; counts intervals looked at and those that
+held. Groups are up to 16 K-means clusters of the test vectors with at least 30 prompts; no label is looked at in making them.
 
 An interval is the model's own, for the mean score that it expects over the given prompts, widened by how far the mean
 of so many single answers falls from its expectation: sqrt(m (1 - m) / n) for scores in [0, 1], as if every score were
@@ -10,6 +10,7 @@ of so many single answers falls from its expectation: sqrt(m (1 - m) / n) for sc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Protocol, TypeGuard, runtime_checkable
 
@@ -28,8 +29,8 @@ GROUPS, LEAST = 16, 30
 class Sure(Protocol):
     """An estimator that says how sure it is."""
 
-    def interval(self, prompts: Prompts, level: float) -> tuple[Floats, Floats, Floats]:
-        """Mean, low and high [N] of the expected mean score over the prompts."""
+    def intervals(self, prompts: Prompts, groups: Sequence[Ints], level: float) -> tuple[Floats, Floats, Floats]:
+        """Mean, low and high [G, N] of the expected mean score over each group of the prompts."""
 
 
 def has_intervals(estimator: Estimator) -> TypeGuard[Sure]:
@@ -57,9 +58,11 @@ def widened(mean: Floats, low: Floats, high: Floats, size: int, level: float = L
 def count_covered(estimator: Sure, trial: Trial) -> tuple[int, int]:
     """Intervals looked at, and those that held the observed mean: one a group and unseen model."""
     looked = held = 0
-    for rows in groups_of(trial.test, trial.test_prompts, trial.seed):
-        low, high = widened(*estimator.interval(trial.test_prompts.take(rows), LEVEL), len(rows))
+    groups = groups_of(trial.test, trial.test_prompts, trial.seed)
+    bounds = estimator.intervals(trial.test_prompts, groups, LEVEL)
+    for rows, mean, low, high in zip(groups, *bounds, strict=True):
+        lowest, highest = widened(mean, low, high, len(rows))
         observed = trial.test.score[rows].mean(axis=0)
         looked += len(observed)
-        held += int(((low <= observed) & (observed <= high)).sum())
+        held += int(((lowest <= observed) & (observed <= highest)).sum())
     return looked, held

@@ -1,7 +1,8 @@
 """Do a method's 90 % intervals hold: the pool's mean scores on the test prompts, over all of them and over groups.
 
 Takes an estimator with `intervals(prompts, groups, level)` and a trial; counts intervals looked at and those that
-held. Groups are up to 16 K-means clusters of the test vectors with at least 30 prompts; no label is looked at in making them.
+held. Groups are up to 16 K-means clusters of the test vectors with at least 30 prompts; no label is looked at in
+making them.
 
 An interval is the model's own, for the mean score that it expects over the given prompts, widened by how far the mean
 of so many single answers falls from its expectation: sqrt(m (1 - m) / n) for scores in [0, 1], as if every score were

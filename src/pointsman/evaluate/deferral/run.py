@@ -1,8 +1,8 @@
-"""`bench deferral`: every planned trial and method, in parallel over the cores, one saved row at a time.
+"""`bench deferral`: every planned trial and method, in parallel over the cores, saved trial by trial.
 
 Takes outcomes and a `Request`, appends rows to a folder through `rows.DeferralWriter`. Texts are embedded once; trials
 and fits are made in worker processes with one thread each. Rows that are in the folder are not made again, so an
-interruption loses what is in progress and nothing else. Tables and pictures are made elsewhere, from the rows alone.
+interruption loses the trials in progress and nothing else. Tables and pictures are made elsewhere, from the rows alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -190,19 +191,25 @@ def _tasks(request: Request, done: frozenset[str]) -> list[Task]:
 
 
 def _run_all(tasks: list[Task], path: Path, workers: int) -> Iterator[tuple[TrialRow, ...]]:
-    if workers == 1 or len(tasks) < 2:
+    """Every trial in one process, because its methods share what is made of it."""
+    trials = [list(group) for _, group in groupby(tasks, key=lambda task: task.trial)]
+    if workers == 1 or len(trials) < 2:
         with threadpool_limits(1):
             for task in tasks:
                 yield run_task(path, task)
         return
     # Fresh interpreters: a fork would copy the parent's threads' locks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_one_thread)
+    pool = ProcessPoolExecutor(min(workers, len(trials)), mp_context=context, initializer=_one_thread)
     try:
-        for future in as_completed([pool.submit(run_task, path, task) for task in tasks]):
-            yield future.result()
+        for future in as_completed([pool.submit(_run_trial, path, group) for group in trials]):
+            yield from future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_trial(path: Path, tasks: list[Task]) -> list[tuple[TrialRow, ...]]:
+    return [run_task(path, task) for task in tasks]
 
 
 def _one_thread() -> None:

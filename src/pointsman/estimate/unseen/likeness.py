@@ -32,6 +32,7 @@ MOST_TURNS, MOST_PROBES = 8, 192
 LEAST_PROBES = 8
 _PULL = 0.05  # of DEFAULT, in nats per squared unit of a log variance
 _RANGE = (-12.0, 4.0)
+_CLOSE_ENOUGH = 1e-6  # of the loss: estimates don't move visibly beyond that
 _FITTED = ("level", "common", "observed", "expected", "own", "noise")  # in the order of a turn's kernels
 
 
@@ -161,7 +162,9 @@ def learn_scales(score: Floats, expected: Floats, vectors: Floats, rng: np.rando
     if not turns:
         return DEFAULT
     start = np.log([getattr(DEFAULT, name) for name in _FITTED])
-    found = minimize(_loss, start, (turns, start), jac=True, method="L-BFGS-B", bounds=[_RANGE] * len(start))
+    within = {"ftol": _CLOSE_ENOUGH}
+    box = [_RANGE] * len(start)
+    found = minimize(_loss, start, (turns, start), jac=True, method="L-BFGS-B", bounds=box, options=within)
     fitted = dict(zip(_FITTED, np.exp(found.x).tolist(), strict=True))
     left = (score - expected)[np.isfinite(score)]
     return Scales(**fitted, hidden=max(float((left**2).mean()) - fitted["noise"], 0.0))

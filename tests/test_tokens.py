@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.estimate.features import joined
-from pointsman.estimate.tokens import Vocabulary, fit_vocabulary
+from pointsman.estimate.tokens import Vocabulary, _tally, fit_vocabulary
 
 # Six texts of twelve say "cat", all say "the": only "cat", the stop and the tokens of place can be kept.
 TEXTS = ["the Cat sat. cat", "the dog ran far"] * 6
@@ -67,3 +67,16 @@ def test_the_most_widely_used_are_kept_when_there_are_too_many() -> None:
 def test_counts_saturate() -> None:
     """More than 255 times counts as 255."""
     assert fitted(TEXTS).counts(*joined(["cat " * 400])).max() == np.uint8(255)
+
+
+def test_a_table_that_outgrows_its_first_size_counts_the_same() -> None:
+    """With forty thousand different tokens, the texts that each is in are those that sorting all pairs gives."""
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 40_000, 120_000).astype(np.uint32) * np.uint32(2654435761)
+    rows = np.sort(rng.integers(0, 500, 120_000)).astype(np.uint32)
+    found, texts = _tally(codes, rows)
+    order = np.argsort(found)
+    pairs = np.unique(np.column_stack([codes, rows]), axis=0)
+    expected, counts = np.unique(pairs[:, 0], return_counts=True)
+    np.testing.assert_array_equal(found[order], expected)
+    np.testing.assert_array_equal(texts[order], counts)

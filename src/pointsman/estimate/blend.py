@@ -17,7 +17,7 @@ import numpy as np
 
 from pointsman.estimate.correction import Correction, fit_correction, no_correction
 from pointsman.estimate.cost import CostTargets, cost_targets
-from pointsman.estimate.fitted import Fitted, check_history
+from pointsman.estimate.fitted import Fitted, check_history, estimate_in_chunks
 from pointsman.estimate.part import LEAST_ROWS, Part, Task, fit_members, fit_part, merge
 from pointsman.estimate.spread import Spread, fit_spread, plain_spread, relative_variance
 from pointsman.estimate.stack import Stack
@@ -62,18 +62,7 @@ class Blend:
         Raises:
             InputError: the vectors are of another width than the history's.
         """
-        if len(prompts) <= CHUNK:
-            return self._estimate(prompts)
-        pieces = [
-            self._estimate(prompts.take(np.arange(at, min(at + CHUNK, len(prompts)))))
-            for at in range(0, len(prompts), CHUNK)
-        ]
-        return Estimates(
-            np.concatenate([piece.quality for piece in pieces]),
-            np.concatenate([piece.cost_usd for piece in pieces]),
-            np.concatenate([piece.tokens for piece in pieces]),
-            np.concatenate([piece.spread for piece in pieces]),
-        )
+        return estimate_in_chunks(self._estimate, prompts, CHUNK)
 
     def _estimate(self, prompts: Prompts) -> Estimates:
         views = self.viewer.look(prompts)

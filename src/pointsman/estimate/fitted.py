@@ -6,6 +6,7 @@ takes seconds; nothing here learns in place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +40,20 @@ class Fitted:
 
     estimator: Estimator
     held_out: Estimates
+
+
+def estimate_in_chunks(estimate: Callable[[Prompts], Estimates], prompts: Prompts, rows: int) -> Estimates:
+    """What `estimate` says of Q prompts, `rows` of them at a time: any Q, in bounded memory."""
+    if len(prompts) <= rows:
+        return estimate(prompts)
+    starts = range(0, len(prompts), rows)
+    pieces = [estimate(prompts.take(np.arange(at, min(at + rows, len(prompts))))) for at in starts]
+    return Estimates(
+        np.concatenate([piece.quality for piece in pieces]),
+        np.concatenate([piece.cost_usd for piece in pieces]),
+        np.concatenate([piece.tokens for piece in pieces]),
+        np.concatenate([piece.spread for piece in pieces]),
+    )
 
 
 def check_history(history: Outcomes, prompts: Prompts) -> None:

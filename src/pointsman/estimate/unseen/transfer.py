@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import norm
 
 from pointsman.errors import InputError
-from pointsman.estimate.fitted import Fitted, check_history
+from pointsman.estimate.fitted import Fitted, check_history, estimate_in_chunks
 from pointsman.estimate.unseen.consensus import error_correlation
 from pointsman.estimate.unseen.costs import Lengths, fit_lengths
 from pointsman.estimate.unseen.known import Expecting, Held, Served, fit_known, mean_output_tokens
@@ -79,12 +79,10 @@ class Placed:
 
     def estimate(self, prompts: Prompts) -> Estimates:
         """Quality, cost, tokens and spread of Q prompts, each [Q, N]; any Q, in bounded memory."""
-        if len(prompts) <= CHUNK:
-            return self.estimate_from(*self.known.expect(prompts), prompts.input_tokens)
-        starts = range(0, len(prompts), CHUNK)
-        pieces = [self.estimate(prompts.take(np.arange(at, min(at + CHUNK, len(prompts))))) for at in starts]
-        fields = ("quality", "cost_usd", "tokens", "spread")
-        return Estimates(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in fields))
+        return estimate_in_chunks(self._estimate, prompts, CHUNK)
+
+    def _estimate(self, prompts: Prompts) -> Estimates:
+        return self.estimate_from(*self.known.expect(prompts), prompts.input_tokens)
 
     def estimate_from(self, expected: Floats, relative_length: Floats, input_tokens: Floats) -> Estimates:
         """The same where the known models' expectations are there already: a matrix product.

@@ -12,6 +12,7 @@ of so many single answers falls from its expectation: sqrt(m (1 - m) / n) for sc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Protocol, TypeGuard, runtime_checkable
 
@@ -49,6 +50,12 @@ def groups_of(test: Outcomes, prompts: Prompts, seed: int) -> list[Ints]:
     return [everything, *(rows for rows in groups if len(rows) >= LEAST)]
 
 
+@lru_cache(maxsize=1)
+def _groups(trial: Trial) -> list[Ints]:
+    """A trial's groups, made once for all its methods and numbers of probes."""
+    return groups_of(trial.test, trial.test_prompts, trial.seed)
+
+
 def widened(mean: Floats, low: Floats, high: Floats, size: int, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Low and high [N] for the observed mean of `size` scores, from those for the expected one."""
     at = np.clip(mean, 0.0, 1.0)
@@ -59,7 +66,7 @@ def widened(mean: Floats, low: Floats, high: Floats, size: int, level: float = L
 def count_covered(estimator: Sure, trial: Trial) -> tuple[int, int]:
     """Intervals looked at, and those that held the observed mean: one a group and unseen model."""
     looked = held = 0
-    groups = groups_of(trial.test, trial.test_prompts, trial.seed)
+    groups = _groups(trial)
     bounds = estimator.intervals(trial.test_prompts, groups, LEVEL)
     for rows, mean, low, high in zip(groups, *bounds, strict=True):
         lowest, highest = widened(mean, low, high, len(rows))

@@ -16,7 +16,7 @@ from pointsman.estimate.unseen.clusters import choose_k, fit_clusters
 from pointsman.estimate.unseen.means import place_means
 from pointsman.estimate.unseen.place import Probes, Space
 from pointsman.estimate.unseen.transfer import fit_transfer
-from pointsman.evaluate.deferral.curve import area, deferral_curve
+from pointsman.evaluate.deferral.methods import judge_area
 from pointsman.records import Floats, Outcomes, Prompts
 
 MOST_JUDGED = 2_000
@@ -74,4 +74,4 @@ def deferral_area(quality: Floats, outcomes: Outcomes) -> float:
     """Area under the deferral curve of qualities [Q, M], each model at its mean recorded cost; 0 if nothing costs."""
     if not outcomes.cost_usd.any():
         return 0.0
-    return area(deferral_curve(quality, outcomes.cost_usd.mean(axis=0), outcomes.score, outcomes.cost_usd))
+    return judge_area(quality, outcomes)

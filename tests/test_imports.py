@@ -16,10 +16,16 @@ ALLOWED = {
     "outcomes": {"errors", "records"},
     "estimate": {"errors", "records"},
     "decide": {"errors", "records"},
+    "pool": {"errors", "records"},
+    "ledger": {"errors", "records"},
     "router": {"errors", "records", "outcomes", "estimate", "decide"},
     "batch": {"errors", "records", "outcomes", "estimate", "decide", "router"},
     "evaluate": {"errors", "records", "outcomes", "estimate", "decide", "router"},
-    "cli": {"errors", "records", "outcomes", "estimate", "decide", "router", "batch", "evaluate", "__init__"},
+    "serve": {"errors", "records", "outcomes", "estimate", "decide", "router", "pool", "ledger"},
+    "cli": {
+        *("errors", "records", "outcomes", "estimate", "decide", "router", "batch", "evaluate", "__init__"),
+        *("pool", "ledger", "serve"),
+    },
     "__init__": {"errors", "records", "outcomes", "router"},
 }
 

@@ -17,6 +17,7 @@ import numpy as np
 from pointsman.decide.choose import Choices, Scarcity, choose
 from pointsman.decide.policies import Briefing, Paced, Policy, View
 from pointsman.decide.program import FundTable, amounts_of, compile_funds
+from pointsman.decide.terms import Terms, charges_drawn, drawn_of
 from pointsman.errors import InputError
 from pointsman.estimate.blend import fit_blend
 from pointsman.estimate.embedders import Embedder, load_embedder
@@ -84,17 +85,26 @@ def decide(
     *,
     posted: Estimates | None = None,
     scarcity: Scarcity = "decline",
+    terms: Terms | None = None,
 ) -> tuple[Choices, Floats, Any]:
     """Scores and choices for a batch whose estimates are known; what every decision comes to.
 
     Args:
-        view: the batch's estimates and what the funds have left.
+        view: the batch's estimates and what the funds have left; `drawn` in it is for the policy to honour, and is
+            honoured in the choice.
         posted: what each pair really draws, where a replay knows it; the estimates otherwise.
+        terms: what differs by query and is neither in the view's estimates nor in its `drawn`.
 
     Returns:
         The choices, the scores [Q, M] behind them and the policy's next state.
     """
     scores, state = policy.scores(state, view)
+    worth = None
+    if view.drawn is not None and not policy.traits.by_query:
+        scores = _given_back(scores, policy, state, view, funds)
+    if terms is not None:
+        worth = terms.permitted(scores)
+        scores = terms.leaning(worth, view.estimates.cost_usd)
     held = amounts_of(view.estimates, funds)
     choices = choose(
         scores,
@@ -106,12 +116,32 @@ def decide(
         ask_first=policy.traits.ask_first,
         floor=policy.traits.floor,
         scarcity=scarcity,
+        worth=worth,
+        drawn=view.drawn,
     )
     return choices, scores, state
 
 
+def _given_back(scores: Floats, policy: Policy, state: Any, view: View, funds: FundTable) -> Floats:
+    """The scores without what the policy charged for funds that a query can't draw on.
+
+    For policies that ask first their scores are quality minus charges; the blind ones, as published, have scores of
+    another kind, and keep them.
+    """
+    price = policy.price(state)
+    if price is None or view.drawn is None or not policy.traits.ask_first:
+        return scores
+    return scores + charges_drawn(price, funds, amounts_of(view.estimates, funds), view.drawn.rest(len(funds)))
+
+
 def route(
-    prompts: Prompts, snapshot: Snapshot, balances: Floats, moment: Moment, *, scarcity: Scarcity = "decline"
+    prompts: Prompts,
+    snapshot: Snapshot,
+    balances: Floats,
+    moment: Moment,
+    *,
+    scarcity: Scarcity = "decline",
+    terms: Terms | None = None,
 ) -> tuple[Choices, Estimates, Floats, Any]:
     """Decides a batch in order; each query's expected draw is off the balances before the next is looked at.
 
@@ -120,14 +150,26 @@ def route(
         snapshot: prices and estimators in force.
         balances: float [F], what each fund has left.
         scarcity: what to do for a query that no model is worth.
+        terms: what differs by query beside its text; None where nothing does.
 
     Returns:
-        The choices, the estimates [Q, M] and scores [Q, M] behind them, and the policy's next state.
+        The choices, the estimates [Q, M] (costs less what `terms` say is saved) and the scores [Q, M] behind them
+        (-inf: not allowed), and the policy's next state.
+
+    Raises:
+        InputError: terms of other shapes than the batch's, or funds in them that aren't there.
     """
     estimates = snapshot.estimator.estimate(prompts)
     models = len(snapshot.models)
-    view = View(estimates, balances, moment.seen, moment.elapsed, np.ones(models, np.bool_), np.ones(models))
-    choices, scores, state = decide(snapshot.policy, snapshot.state, view, snapshot.funds, scarcity=scarcity)
+    drawn = None
+    if terms is not None:
+        terms.check(len(prompts), models)
+        estimates = terms.discounted(estimates)
+        drawn = None if terms.drawn is None else drawn_of(terms.drawn, len(snapshot.funds))
+    view = View(estimates, balances, moment.seen, moment.elapsed, np.ones(models, np.bool_), np.ones(models), drawn)
+    choices, scores, state = decide(
+        snapshot.policy, snapshot.state, view, snapshot.funds, scarcity=scarcity, terms=terms
+    )
     return choices, estimates, scores, state
 
 

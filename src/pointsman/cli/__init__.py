@@ -18,6 +18,11 @@ from typer.core import TyperCommand, TyperGroup
 from pointsman.errors import InputError
 
 COMMANDS = {
+    "serve": "Answer OpenAI's and Anthropic's APIs, and route every query within the funds.",
+    "init": "Write a first pointsman.yaml from the provider keys in the environment.",
+    "config": "Check a configuration, or import LiteLLM's.",
+    "keys": "Make, list and revoke virtual keys.",
+    "ledger": "Audit the ledger, show balances and entries, book corrections.",
     "demo": "Route a simulated workload under budgets, compare policies, and draw the pictures.",
     "route": "Assign every prompt of a file to a model, within funds.",
     "explain": "Show why a query would go where it would go.",

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from pointsman.decide.program import TOKENS, USD, Amounts, FundTable
+from pointsman.decide.terms import Drawn, drawn_by_all, unit_tables
 from pointsman.errors import InputError
 from pointsman.records import REASONS, Floats, Ints, Mask
 
@@ -50,6 +51,8 @@ def choose(
     ask_first: bool = True,
     floor: float = 0.0,
     scarcity: Scarcity = "decline",
+    worth: Floats | None = None,
+    drawn: Drawn | None = None,
 ) -> Choices:
     """Gives each query, in order, to the best-scored model that its funds can pay.
 
@@ -61,9 +64,11 @@ def choose(
         posted: what a query really draws, known at once in a replay; `held` where it is None.
         open_models: [M] False for a model that is out; asking first passes it over, else the query is lost.
         ask_first: False is PORT's rule: take the best score blindly and lose the query if it can't be paid.
-        floor: a score must be above it.
+        floor: what a model is worth must be above it.
         scarcity: what to do for a query that no model is worth: decline it, or take the cheapest that can be paid
             (in dollars, so `held` must tell them).
+        worth: [Q, M] what a model is worth to a query, where that is not what models are ranked by; else `scores`.
+        drawn: the funds that each query can draw on; all of them where it is None.
     """
     if scarcity == "serve-cheapest" and held.usd is None:
         raise InputError("no dollar amounts are given", place="scarcity serve-cheapest", remedy="pass `usd` in `held`")
@@ -71,12 +76,19 @@ def choose(
     chosen = np.empty(scores.shape[0], dtype=np.int64)
     reason = np.empty(scores.shape[0], dtype=np.int64)
     is_open = np.ones(scores.shape[1], dtype=np.bool_) if open_models is None else open_models
+    ranks = np.ascontiguousarray(scores, dtype=np.float64)
+    paying = drawn_by_all(len(funds), len(ranks)) if drawn is None else drawn
+    asked = unit_tables(held)
     _choose(
-        np.ascontiguousarray(scores, dtype=np.float64),
-        *_tables(held),
-        *_tables(held if posted is None else posted),
+        ranks,
+        ranks if worth is None else np.ascontiguousarray(worth, dtype=np.float64),
+        *asked,
+        *(asked if posted is None else unit_tables(posted)),
         funds.unit,
         funds.draws,
+        paying.group,
+        paying.starts,
+        paying.rows,
         is_open,
         left,
         chosen,
@@ -88,13 +100,8 @@ def choose(
     return Choices(chosen, reason, left)
 
 
-_NO_TABLE = np.empty((0, 0))
-
-
-def _tables(amounts: Amounts) -> tuple[Floats, Floats]:
-    """Dollars and tokens as the kernel takes them: a table that no fund needs is empty and never read."""
-    usd, tokens = (_NO_TABLE if t is None else np.ascontiguousarray(t) for t in (amounts.usd, amounts.tokens))
-    return usd, tokens
+# The kernels below keep the interpreter's lock: they take microseconds in the thread that decides, and getting the
+# lock back from a thread that solves prices could take longer than that.
 
 
 @numba.njit(cache=True)
@@ -107,50 +114,76 @@ def _amount(usd, tokens, unit, j, i):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _payable(usd, tokens, unit, draws, left, j, i):  # type: ignore[no-untyped-def]
-    for f in range(unit.shape[0]):  # noqa: SIM110 (a generator can't be compiled)
+def _payable(usd, tokens, unit, draws, rows, first, last, left, j, i):  # type: ignore[no-untyped-def]
+    for at in range(first, last):
+        f = rows[at]
         if draws[f, i] and _amount(usd, tokens, unit[f], j, i) > left[f]:
             return False
     return True
 
 
 @numba.njit(cache=True)
-def _pick(scores, usd, tokens, unit, draws, is_open, left, j, ask_first, floor, cheapest):  # type: ignore[no-untyped-def]
+def _pick(  # type: ignore[no-untyped-def]
+    scores, worth, usd, tokens, unit, draws, rows, first, last, is_open, left, j, ask_first, floor, cheapest
+):
     """The chosen column (-1 for nobody) and the reason, for query j."""
     best, best_score, top_score, cheap, cheap_cost = -1, -np.inf, -np.inf, -1, np.inf
     for i in range(scores.shape[1]):
         score = scores[j, i]
         if score == -np.inf:
             continue
-        top_score = max(top_score, score)
-        wanted = score > best_score
+        worthy = worth[j, i] > floor
+        if worthy:
+            top_score = max(top_score, score)
+        wanted = worthy and score > best_score
         bargain = cheapest and usd[j, i] < cheap_cost
         if not (wanted or bargain):
             continue
-        if ask_first and not (is_open[i] and _payable(usd, tokens, unit, draws, left, j, i)):
+        if ask_first and not (is_open[i] and _payable(usd, tokens, unit, draws, rows, first, last, left, j, i)):
             continue
         if wanted:
             best, best_score = i, score
         if bargain:
             cheap, cheap_cost = i, usd[j, i]
-    if best >= 0 and best_score > floor:
+    if best >= 0:
         return best, BEST if best_score == top_score else BEST_PAYABLE
     if cheap >= 0:
         return cheap, CHEAPEST_PAYABLE
-    return -1, NOTHING_PAYABLE if top_score > floor else NOT_WORTH_IT
+    return -1, NOTHING_PAYABLE if top_score > -np.inf else NOT_WORTH_IT
 
 
 @numba.njit(cache=True)
 def _choose(  # type: ignore[no-untyped-def]
-    scores, usd, tokens, true_usd, true_tokens, unit, draws, is_open, left, chosen, reason, ask_first, floor, cheapest
+    scores,
+    worth,
+    usd,
+    tokens,
+    true_usd,
+    true_tokens,
+    unit,
+    draws,
+    group,
+    starts,
+    rows,
+    is_open,
+    left,
+    chosen,
+    reason,
+    ask_first,
+    floor,
+    cheapest,
 ):
     for j in range(scores.shape[0]):
-        i, why = _pick(scores, usd, tokens, unit, draws, is_open, left, j, ask_first, floor, cheapest)
-        if i >= 0 and not (is_open[i] and _payable(true_usd, true_tokens, unit, draws, left, j, i)):
+        first, last = starts[group[j]], starts[group[j] + 1]
+        i, why = _pick(
+            scores, worth, usd, tokens, unit, draws, rows, first, last, is_open, left, j, ask_first, floor, cheapest
+        )
+        if i >= 0 and not (is_open[i] and _payable(true_usd, true_tokens, unit, draws, rows, first, last, left, j, i)):
             i, why = -1, LOST
         chosen[j] = i
         reason[j] = why
         if i >= 0:
-            for f in range(unit.shape[0]):
+            for at in range(first, last):
+                f = rows[at]
                 if draws[f, i]:
                     left[f] -= _amount(true_usd, true_tokens, unit[f], j, i)

@@ -57,6 +57,11 @@ class FundTable:
             )
         return FundTable(self.names, np.asarray(budget, dtype=np.float64), self.unit, self.draws)
 
+    def take(self, rows: Ints) -> FundTable:
+        """The funds at `rows`, in that order."""
+        names = tuple(self.names[row] for row in rows)
+        return FundTable(names, self.budget[rows], self.unit[rows], self.draws[rows])
+
 
 def compile_funds(funds: Sequence[Fund], models: Sequence[str]) -> FundTable:
     """Lay out funds over the columns of an estimate.

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,6 @@ from typing import Any, Literal
 from pointsman.errors import InputError
 from pointsman.estimate.embedder import Embedder
 from pointsman.estimate.embedder_onnx import OnnxEmbedder
-from pointsman.estimate.embedder_openai import openai_embedder
 from pointsman.estimate.embedder_wordllama import WordLlamaEmbedder
 from pointsman.estimate.embedders_extra import FuseEmbedder, SentenceTransformersEmbedder
 from pointsman.estimate.embedding_cache import CachedEmbedder
@@ -44,6 +44,12 @@ class Kind:
     example: str = ""
     cached: bool = True
     module: str | None = None
+
+
+def openai_embedder(target: str, **options: Any) -> Embedder:
+    """As `embedder_openai.openai_embedder`; its HTTP client is loaded with the first, for most never use one."""
+    embedder: Embedder = import_module("pointsman.estimate.embedder_openai").openai_embedder(target, **options)
+    return embedder
 
 
 KINDS: Mapping[str, Kind] = {

@@ -17,7 +17,7 @@ from pointsman.outcomes.checks import check
 from pointsman.outcomes.coverage import LeftOut, check_coverage, complete
 from pointsman.outcomes.layout import ABOUT_FILE, COLUMNS, MAIN_FILE, NUMBER_COLUMNS, PART_FILES, TEXT_COLUMNS
 from pointsman.outcomes.log import PART_DIGITS, OutcomeLog, OutcomeRow
-from pointsman.outcomes.reading import part_files, read
+from pointsman.outcomes.reading import part_files, read, read_several
 from pointsman.outcomes.texts import CHARACTERS_PER_TOKEN, prompt_id_of, token_estimates
 from pointsman.outcomes.writing import Size, check_free, dense_table, size_of, write, write_table
 
@@ -44,6 +44,7 @@ __all__ = [
     "prompt_id_of",
     "read",
     "read_about",
+    "read_several",
     "size_of",
     "token_estimates",
     "write",

@@ -39,10 +39,17 @@ def read(folder: Path) -> Outcomes:
     Raises:
         InputError: the folder or a file in it is missing or malformed; names file, row, column and remedy.
     """
-    folder = Path(folder)
-    files = part_files(folder)
-    about = read_about(folder)
-    return _dense([_read_part(path) for path in files], about)
+    return read_several([Path(folder)])
+
+
+def read_several(folders: Sequence[Path]) -> Outcomes:
+    """Several folders as one set, under the first one's title; of the same query and model the last folder counts.
+
+    Raises:
+        InputError: as for `read`; one prompt_id with two texts.
+    """
+    files = [path for folder in folders for path in part_files(folder)]
+    return _dense([_read_part(path) for path in files], read_about(folders[0]))
 
 
 def part_files(folder: Path) -> list[Path]:

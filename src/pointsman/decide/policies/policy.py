@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from pointsman.decide.program import FundTable
+from pointsman.decide.terms import Drawn
 from pointsman.records import Estimates, Floats, Mask
 
 Source = Literal["neighbours-hnsw", "neighbours", "blend", "text", "truth"]
@@ -30,6 +31,8 @@ class Traits:
         floor: a score must be above it for a query to be served.
         pooled: judged with the same total in one fund over all models.
         online: False for a reference that sees all queries at once.
+        by_query: whether it charges each query for the funds that the query can draw on alone (`View.drawn`); what
+            others charge for the rest is given back afterwards.
     """
 
     source: Source
@@ -38,6 +41,7 @@ class Traits:
     floor: float = 0.0
     pooled: bool = False
     online: bool = True
+    by_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class View:
         elapsed: share of the horizon's time that has passed, in [0, 1].
         open_models: [M] which models are up.
         rate_factor: [M] today's rates over those of the history (rates are public: a cut is known when it comes).
+        drawn: the funds that each query can draw on; None for all of them.
     """
 
     estimates: Estimates
@@ -76,6 +81,7 @@ class View:
     elapsed: float
     open_models: Mask
     rate_factor: Floats
+    drawn: Drawn | None = None
 
 
 class Policy(Protocol):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 
 from pointsman.estimate.ridge import fit_ridge
 from pointsman.estimate.unseen.clusters import fit_clusters
@@ -112,5 +112,11 @@ def _slopes(observed: Floats, expected: Floats) -> tuple[Floats, Floats]:
 
 def _rising(places: Floats, along: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Knots of the isotonic map from nearness to a factor in [0, 1]; constant beyond the outer ones."""
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(places, along, sample_weight=weight)
-    return np.asarray(fitted.X_thresholds_, np.float64), np.asarray(fitted.y_thresholds_, np.float64)
+    known = weight > 0
+    knots, at = np.unique(places[known], return_inverse=True)
+    heavy = np.bincount(at, weight[known])
+    mean = np.bincount(at, weight[known] * along[known]) / heavy
+    factor = np.clip(isotonic_regression(mean, weights=heavy).x, 0.0, 1.0)
+    inner = (factor[1:-1] == factor[:-2]) & (factor[1:-1] == factor[2:])  # on a flat stretch only its ends are knots
+    kept = np.concatenate([[True], ~inner, [True]])[-len(knots) :]
+    return np.asarray(knots[kept], np.float64), np.asarray(factor[kept], np.float64)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from pointsman.errors import InputError
 from pointsman.estimate.fitted import Fitted, check_history, estimate_in_chunks
@@ -127,7 +127,7 @@ class Placed:
         quality, centred = np.clip(self._mean(regressors), 0.0, 1.0), self.middle.centred(prompts)
         mean = np.stack([quality[rows].mean(axis=0) for rows in groups])
         half = np.stack([self._error(regressors[rows], centred[rows]) for rows in groups])
-        half *= norm.ppf(0.5 + level / 2.0)
+        half *= ndtri(0.5 + level / 2.0)
         return mean, np.clip(mean - half, 0.0, 1.0), np.clip(mean + half, 0.0, 1.0)
 
     def _error(self, regressors: Floats, centred: Floats) -> Floats:

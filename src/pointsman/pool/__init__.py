@@ -1,0 +1,1 @@
+"""Who may answer, and at what rate: the registry read from `pointsman.yaml`, dated rates, and the bill of an answer."""

@@ -1,0 +1,414 @@
+"""One worker of the gateway: everything it has open, and the clockwork beside the queries.
+
+Opens ledger, keys and journal in the state folder, builds the scheme in force, and ticks: prices, new keys, new
+rates, a changed configuration, new fits, holds of workers that died. Takes settings; serves nobody itself (`app` does).
+What fails in a tick is said and tried again at the next one; the scheme in force stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from multiprocessing.process import BaseProcess
+
+import aiohttp
+
+from pointsman.errors import InputError
+from pointsman.estimate.embedders import load_embedder
+from pointsman.ledger.entries import Audit
+from pointsman.ledger.sqlite import SqliteBook
+from pointsman.outcomes import OutcomeLog, OutcomeRow, prompt_id_of
+from pointsman.pool.settings import Settings
+from pointsman.serve.access import Keys
+from pointsman.serve.build import build_scheme
+from pointsman.serve.exchange import Rig
+from pointsman.serve.finished import Finished
+from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, history_name, load_learned, start_fit
+from pointsman.serve.health import Health
+from pointsman.serve.journal import Journal
+from pointsman.serve.learn import Traffic, posed, prices_of, solved, warm_up, with_prices
+from pointsman.serve.logs import Logs
+from pointsman.serve.metrics import Condition, Metrics
+from pointsman.serve.owners import Owner
+from pointsman.serve.prompts import Prompts
+from pointsman.serve.scheme import NANO, Scheme
+from pointsman.serve.switchboard import Switchboard, conversation, session_digest
+from pointsman.serve.till import Till
+from pointsman.serve.traces import Traces
+from pointsman.serve.wire.query import Query
+
+TICK_S = 1.0
+STORED_ROWS = 500  # outcomes that are written as one part
+STORE_S = 30.0
+REBUILD_S = 30.0  # how often tallies of answers are taken over
+
+log = logging.getLogger(__name__)
+
+
+def today() -> date:
+    """The day that rates are dated by."""
+    return datetime.now(UTC).date()
+
+
+class Gateway:
+    """One worker; see the module.
+
+    Args:
+        settings: as read.
+        reread: reads them again, for a reload; None where they were made in code.
+        number: this worker's, from 0; the first one fits for all.
+    """
+
+    def __init__(self, settings: Settings, reread: Callable[[], Settings] | None = None, number: int = 0) -> None:
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.settings, self._reread, self.number = settings, reread, number
+        self.metrics, self.logs = Metrics(), Logs(settings.telemetry, _secrets(settings))
+        self.logs.take_over()
+        self.traces = Traces(settings.telemetry.otlp) if settings.telemetry.otlp else None
+        self.keys = Keys(settings.state / "keys.sqlite", settings.master_key)
+        self.journal = Journal(settings.state / "decisions.sqlite", settings.telemetry.keep_decisions_s)
+        self.owner = Owner(settings.state)
+        self._ledger_path = settings.state / "ledger.sqlite"
+        self._book = SqliteBook(self._ledger_path)
+        self.till = Till(self._book, self._trouble)
+        self.health = Health(settings.failure.cooldown_after, settings.failure.cooldown_s)
+        self.traffic = Traffic(settings.routing.expect_per_day, settings.server.workers)
+        self._embedder = load_embedder(settings.learning.embedder)
+        self._fingerprint = fingerprint_of(settings)
+        self._learned = self._first_fit()
+        self._priced_s = time.time()
+        self._granted: dict[str, int] = {}
+        self._watched = self._mtime()
+        self._fit: BaseProcess | None = None
+        self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
+        self._outcomes = OutcomeLog(settings.state / "outcomes")
+        self._rows: list[OutcomeRow] = []
+        self._prompts = Prompts(settings.state / "prompts.sqlite", settings.telemetry.keep_decisions_s)
+        self.draining = False
+        self.rig: Rig
+        self._clockwork: asyncio.Task[None] | None = None
+        self.switchboard = Switchboard(
+            self._scheme(None), self.till, self.health, self._recall, self.owner.name, self.traffic.witness
+        )
+        self.put_in_force(self.switchboard.scheme)
+        warm_up(self.switchboard.scheme)
+
+    # Beginning and end
+
+    async def start(self) -> None:
+        """Opens connections and starts the clockwork; ends holds that dead workers left."""
+        self._end_orphans()
+        failure = self.settings.failure
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=failure.connect_s),
+            auto_decompress=True,
+            skip_auto_headers=("User-Agent",),
+            headers={"user-agent": "pointsman", "accept-encoding": "identity"},
+            read_bufsize=256 * 1024,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self.rig = Rig(self.switchboard, self.till, self.health, session, random.Random())  # noqa: S311 (jitter)
+        self._clockwork = asyncio.create_task(self._tick_forever())
+
+    async def stop(self) -> None:
+        """Books and writes everything that is left."""
+        if self._clockwork is not None:
+            self._clockwork.cancel()
+            await asyncio.gather(self._clockwork, return_exceptions=True)
+            await self.rig.session.close()
+        self._store_outcomes()
+        self.till.close()
+        self.journal.close()
+        self._prompts.close()
+        self.keys.close()
+        if self._fit is not None and self._fit.is_alive():
+            self._fit.terminate()
+        if self.traces is not None:
+            self.traces.close()
+        self.owner.close()
+
+    # What is in force
+
+    @property
+    def scheme(self) -> Scheme:
+        """What is in force now."""
+        return self.switchboard.scheme
+
+    def put_in_force(self, scheme: Scheme) -> None:
+        """Swaps a scheme in whose funds or models may differ from the last one's."""
+        self.till.declare(scheme.ledger_funds)
+        for rule in scheme.funds:
+            if rule.window.kind == "none" and rule.name not in self._granted:
+                first = next(iter(self.till.book.entries(fund=rule.name)), None)
+                self._granted[rule.name] = time.time_ns() if first is None else first.at_ns
+        self.traffic.forget()
+        self.switchboard.scheme = scheme
+
+    def _scheme(self, prices: Mapping[str, float] | None) -> Scheme:
+        self._built_at = time.monotonic()
+        return build_scheme(
+            self.settings,
+            self._embedder,
+            self._learned,
+            self.keys.fund_rules(time.time_ns()),
+            self.journal.tallies(),
+            today(),
+            prices,
+        )
+
+    def rebuild(self) -> None:
+        """The same settings with what keys, rates, answers and fits say now."""
+        before = self.scheme
+        after = self._scheme(prices_of(before))
+        if after.funds == before.funds:
+            self.switchboard.scheme = after  # rows of latest queries still fit
+        else:
+            self.put_in_force(after)
+
+    def reload(self) -> str:
+        """Reads the configuration again; what can't be used leaves the old one in force.
+
+        Returns:
+            What there is to say of it, "" where nothing is wrong.
+
+        Raises:
+            InputError: the file can't be used; the old one stays in force.
+        """
+        if self._reread is None:
+            raise InputError("these settings were made in code", remedy="start the gateway with a file")
+        self._watched = self._mtime()
+        try:
+            fresh = self._reread()
+            fixed = _needs_restart(self.settings, fresh)
+            before, self.settings = self.settings, fresh
+            try:
+                self.put_in_force(self._scheme(prices_of(self.scheme)))
+            except InputError:
+                self.settings = before
+                raise
+        except InputError as error:
+            self.metrics.reloaded(done=False)
+            log.error("the configuration was not reloaded, the old one stays in force: %s", error)
+            raise
+        self.health.after, self.health.rest_s = fresh.failure.cooldown_after, fresh.failure.cooldown_s
+        self.keys.set_master_key(fresh.master_key)
+        self.logs.set_secrets(_secrets(fresh))
+        self.metrics.reloaded(done=True)
+        note = f"a restart is needed for: {', '.join(fixed)}" if fixed else ""
+        log.info("the configuration was reloaded%s", f"; {note}" if note else "")
+        return note
+
+    # Beside the queries
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            for step in (self._look_around, self._solve, self._learn):
+                try:
+                    await step()
+                except InputError as error:
+                    log.warning("%s: %s", step.__name__.strip("_"), error)
+                except Exception:
+                    log.exception("%s failed; it is tried again", step.__name__.strip("_"))
+
+    async def _look_around(self) -> None:
+        """Keys, configuration, dead workers, the ledger's file, gauges."""
+        if self.keys.refresh(time.time_ns()) or self.scheme.day != today():
+            self.rebuild()
+        if self._reread is not None and self._mtime() != self._watched:
+            self.reload()
+        self._end_orphans()
+        await asyncio.to_thread(self._book.checkpoint)
+        self.show()
+
+    def _end_orphans(self) -> None:
+        now = time.time_ns()
+        charge = self.settings.failure.crashed_holds == "charge"
+        self.till.flush()
+        gone = self.owner.dead({hold.owner for hold in self.till.book.open_holds()})
+        ended = self.till.book.expire(now, owners=gone, charge=charge) if gone else []
+        ended += self.till.book.expire(now, charge=charge)
+        if ended:
+            log.warning(
+                "%d holds of workers that died were ended (%s)", len(ended), "charged" if charge else "released"
+            )
+
+    async def _solve(self) -> None:
+        """New prices, from receipts and what is expected to come."""
+        now = time.monotonic()
+        passed = now - self._priced_at
+        if passed < self.settings.learning.resolve_s or not self.scheme.funds:
+            return
+        self._priced_at = now
+        self.traffic.passed(passed)
+        scheme = self.scheme
+        balances = {balance.fund: balance for balance in self.till.balances()}
+        program = posed(scheme, self.traffic, balances, self._granted, time.time_ns())
+        price = await asyncio.to_thread(solved, scheme, program)
+        if self.scheme is scheme:  # else something else was swapped in meanwhile: the next solve is for that
+            self.switchboard.scheme, self._priced_s = with_prices(scheme, price), time.time()
+
+    async def _learn(self) -> None:
+        """Tallies of answers, outcomes to keep, and fits on them."""
+        now = time.monotonic()
+        if now - self._built_at > REBUILD_S:
+            self.rebuild()
+        if now - self._stored_at > STORE_S or len(self._rows) >= STORED_ROWS:
+            self._stored_at = now
+            await asyncio.to_thread(self._store_outcomes)
+        self._take_over_fit()
+        refit_s = self.settings.learning.refit_s
+        if self.number == 0 and refit_s and self._fit is None and now - self._fitted_at > refit_s:
+            self._fitted_at = now
+            fresh = fingerprint_of(self.settings)
+            if fresh is not None and fresh != self._fingerprint:
+                self._fit = start_fit(self.settings, fresh)
+
+    def _take_over_fit(self) -> None:
+        """A fit that has ended, here or in the worker that fits for all."""
+        if self._fit is not None and not self._fit.is_alive():
+            if self._fit.exitcode:
+                log.error("fitting estimators failed with code %s; the old ones stay in force", self._fit.exitcode)
+            self._fit = None
+        newest = max(
+            (self.settings.state / "learned").glob("*.fit"), key=lambda path: path.stat().st_mtime, default=None
+        )
+        if newest is None or newest.stem == self._fingerprint:
+            return
+        learned = load_learned(self.settings, newest.stem)
+        if learned is not None:
+            self._fingerprint, self._learned = newest.stem, learned
+            self.rebuild()
+            log.info("new estimators are in force, from %d outcomes", learned.rows)
+
+    def _first_fit(self) -> Learned | None:
+        if self._fingerprint is None:
+            return None
+        return load_learned(self.settings, self._fingerprint) or fit_learned(self.settings, self._fingerprint)
+
+    # What happened
+
+    def observe(self, finished: Finished, query: Query | None) -> None:
+        """One exchange, ended: to the metrics, the log, the journal, the traces and the outcomes. Never fails."""
+        try:
+            self.metrics.observe(finished)
+            self.logs.exchange(finished)
+            if self.traces is not None:
+                self.traces.add(finished)
+            if finished.decision_id and query is not None:
+                self.journal.add(finished)
+                self._remember(finished, query)
+        except Exception:
+            log.exception("an exchange could not be recorded")
+
+    def _remember(self, finished: Finished, query: Query) -> None:
+        usage = finished.usage
+        if finished.outcome != "served" or finished.model is None or usage is None:
+            return
+        for digest in _digests(finished.key_id, query):
+            self.journal.remember(digest, finished.model, usage.input_tokens)
+        if self.settings.learning.store_prompts and query.text:
+            row = OutcomeRow(
+                prompt_id_of(query.text),
+                query.text,
+                "live",
+                self._recorded_as(finished.model),
+                cost_usd=finished.cost_nano / NANO,
+                input_tokens=float(usage.input_tokens),
+                output_tokens=float(usage.output_tokens),
+            )
+            self._rows.append(row)
+            self._prompts.add(finished.decision_id, row)
+
+    def score(self, decision_id: str, score: float) -> bool:
+        """Feedback: completes the outcome of a decision; False where nobody knows it."""
+        known = self.journal.feedback(decision_id, score)
+        row = self._prompts.get(decision_id) if known else None
+        if row is not None:
+            self._rows.append(replace(row, score=score))
+        return known
+
+    def audit(self) -> Audit:
+        """The ledger folded and compared, on a connection of its own."""
+        with closing(SqliteBook(self._ledger_path)) as book:
+            return book.audit()
+
+    def _recorded_as(self, model: str) -> str:
+        return history_name(self.scheme.models[self.scheme.column[model]])
+
+    def _recall(self, key_id: str, query: Query) -> tuple[str, int] | None:
+        """Where the conversation that a query continues was served last."""
+        if query.wishes.session is not None:
+            return self.journal.recall([conversation(key_id, session_digest(query.wishes.session))])
+        return self.journal.recall([conversation(key_id, digest) for digest in query.prefixes])
+
+    def _store_outcomes(self) -> None:
+        rows, self._rows = self._rows, []
+        latest = {(row.prompt_id, row.model): row for row in rows}  # one row a query and model in each part
+        try:
+            self._prompts.flush()
+            self._outcomes.append(latest.values())
+        except (OSError, InputError, sqlite3.Error) as error:
+            log.warning("%d outcomes were not kept: %s", len(rows), error)
+
+    def show(self) -> None:
+        """How the gateway stands, to the metrics."""
+        scheme = self.scheme
+        names = [endpoint.name for model in scheme.models for endpoint in model.endpoints]
+        journal = self.journal.health()
+        self.metrics.settle(
+            Condition(
+                self.till.balances(),
+                len(self.till.book.open_holds()),
+                prices_of(scheme),
+                self.health.states(names, time.monotonic()),
+                self._priced_s,
+                journal.waiting,
+                journal.dropped,
+                journal.failures,
+            )
+        )
+
+    def _trouble(self, what: str, why: str) -> None:
+        log.error("the ledger could not %s: %s", what, why)
+
+    def _mtime(self) -> int:
+        path = self.settings.path
+        try:
+            return 0 if path is None else path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+
+def _digests(key_id: str, query: Query) -> list[bytes]:
+    """Under which names a conversation is remembered."""
+    session = query.wishes.session
+    found = [conversation(key_id, query.digest)] if query.digest else []
+    return [*found, conversation(key_id, session_digest(session))] if session is not None else found
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """What must never be in a log."""
+    keys = [endpoint.key for model in settings.models for endpoint in model.endpoints]
+    return [key for key in (*keys, settings.master_key) if key]
+
+
+def _needs_restart(old: Settings, new: Settings) -> list[str]:
+    """What a reload can't change."""
+    pairs = {
+        "state": (old.state, new.state),
+        "server": (old.server, new.server),
+        "telemetry": (old.telemetry, new.telemetry),
+        "learning.embedder": (old.learning.embedder, new.learning.embedder),
+        "learning.history": (old.learning.history, new.learning.history),
+        "failure.connect": (old.failure.connect_s, new.failure.connect_s),
+    }
+    return [name for name, (one, other) in pairs.items() if one != other]

@@ -1,0 +1,106 @@
+"""What was decided for one query, and the next best after it. Made by `switchboard`, carried out by `exchange`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from pointsman.ledger.entries import Held, Option, Refused
+from pointsman.records import Candidate, Estimates, Floats, Ints
+from pointsman.serve.scheme import Scheme
+from pointsman.serve.wire.query import Query
+
+
+class Candidates(Sequence[Candidate]):
+    """The models of one decision, best first; made into records when somebody reads them, not for every query."""
+
+    __slots__ = ("_estimates", "_models", "_order", "_row", "_scores")
+
+    def __init__(self, models: Sequence[str], estimates: Estimates, scores: Floats, row: int, order: Ints) -> None:
+        self._models, self._estimates, self._scores, self._row, self._order = models, estimates, scores, row, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Candidate]: ...
+    def __getitem__(self, place: int | slice) -> Candidate | Sequence[Candidate]:
+        if isinstance(place, slice):
+            return tuple(self._at(int(i)) for i in self._order[place])
+        return self._at(int(self._order[place]))
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return (self._at(int(i)) for i in self._order)
+
+    def _at(self, i: int) -> Candidate:
+        estimates, j = self._estimates, self._row
+        quality, score = float(estimates.quality[j, i]), float(self._scores[j, i])
+        return Candidate(
+            self._models[i],
+            quality=quality,
+            spread=float(estimates.spread[j, i]),
+            cost_usd=float(estimates.cost_usd[j, i]),
+            tokens=float(estimates.tokens[j, i]),
+            charge=quality - score,
+            score=score,
+        )
+
+
+@dataclass(slots=True)
+class Plan:
+    """One decision on its way.
+
+    Attributes:
+        decision_id: what the client gets, and the beginning of the ids of its holds.
+        query: as it came in.
+        scheme: what was in force.
+        key_id: who asked.
+        reason: why this model: a `records.Reason`, or "named" where the client chose.
+        ranked: the columns that may be asked, in order.
+        drawn: rows of the funds that the query draws on.
+        input_tokens: counted, before the models' own ratios.
+        ceilings: how long an answer may get, by column; what holds are made with.
+        candidates: every allowed model, best score first.
+        held: what was held for the first hop.
+        refused: what the ledger said where nothing could be held.
+        options: what was asked for, in the order of `ranked`.
+        stages_s: seconds of reading, deciding and holding.
+    """
+
+    decision_id: str
+    query: Query
+    scheme: Scheme
+    key_id: str
+    reason: str
+    ranked: list[int]
+    drawn: frozenset[int]
+    input_tokens: float
+    ceilings: list[int]
+    candidates: Candidates
+    held: Held | None = None
+    refused: Refused | None = None
+    options: tuple[Option, ...] = ()
+    stages_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def column(self) -> int:
+        """Who is held for."""
+        return self.scheme.column[self.options[self.first_held.option].key]
+
+    @property
+    def first_held(self) -> Held:
+        """What is held for the first hop."""
+        if self.held is None:
+            raise RuntimeError("nothing is held for this plan")
+        return self.held
+
+    def option(self, column: int) -> Option:
+        """What asking a model is held with."""
+        most = int(self.input_tokens * self.scheme.counting.most[column]) + 1
+        # Of the shapes only Anthropic's lets a client ask for cache writes, at a rate above the plain one.
+        caches = self.query.shape == "messages"
+        lines = self.scheme.lines(column, self.drawn, most, self.ceilings[column], cache_writes=caches)
+        return Option(self.scheme.models[column].id, lines)

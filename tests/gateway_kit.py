@@ -109,9 +109,10 @@ class GatewayProcess:
         return False
 
     def owners(self) -> list[str]:
-        """Names of the workers that have begun and not ended by themselves."""
+        """Names of the workers that live."""
         folder = self.state / "workers"
-        return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return [name for name in names if psutil.pid_exists(int(name.partition("-")[0]))]
 
     @property
     def pid(self) -> int:

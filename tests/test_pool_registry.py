@@ -264,7 +264,7 @@ def test_what_cannot_be_used_is_refused_with_its_line(
     assert remedy in error.remedy
 
 
-@pytest.mark.parametrize("text", ["", "# nothing", "[" * 5_000, "a: \x00b", "models: *nobody"])
+@pytest.mark.parametrize("text", ["", "# nothing", "[" * 1_500, "a: \x00b", "models: *nobody"])
 def test_files_that_are_no_configuration(tmp_path: Path, text: str) -> None:
     """Empty, endlessly nested or unreadable files are refused as any other."""
     assert "pointsman.yaml" in refusal(tmp_path, text).place
@@ -312,6 +312,11 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
         "master_key: VALUE\nmodels: [{id: openai/gpt-4o-mini}]",
         "models: [{id: openai/x, key: VALUE, rates: free}]",
         "models: [{id: openai/x, headers: {'x y': VALUE}, rates: free}]",
+        "models: [{id: openai/x, rates: free, context: os.environ/OPENAI_API_KEY}] # VALUE",
+        "models: [{id: openai/x, rates: free, tier: os.environ/OPENAI_API_KEY}] # VALUE",
+        "models: [{id: openai/x, base_url: os.environ/OPENAI_API_KEY, key: k, rates: free}] # VALUE",
+        "failure: {total: os.environ/OPENAI_API_KEY}\nmodels: [{id: openai/x, rates: free}] # VALUE",
+        "learning: {history: os.environ/OPENAI_API_KEY}\nmodels: [{id: openai/x, rates: free}] # VALUE",
     ],
 )
 def test_no_error_tells_a_secret(tmp_path: Path, text: str, value: str) -> None:

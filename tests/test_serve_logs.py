@@ -260,7 +260,8 @@ def test_other_libraries_go_the_same_way(taken: Written) -> None:
     """What the server and others log is a line like ours: first line only, redacted, with the exception's place."""
     logging.getLogger("uvicorn.error").info("Started with %s\nmy prompt", SECRET)
     logging.getLogger("other").log(25, "odd level")
-    logging.getLogger("other").warning("bad %d arguments", "x")
+    ours = next(handler for handler in logging.getLogger().handlers if type(handler).__name__ == "_Foreign")
+    ours.handle(logging.LogRecord("other", 30, __file__, 1, "bad %d arguments", ("x",), None))
     logging.getLogger("uvicorn.access").info("GET /?prompt=hello")
     first, second, third = taken.lines
     assert (first["event"], first["logger"]) == ("Started with [redacted]", "uvicorn.error")

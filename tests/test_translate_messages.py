@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from made_upstreams import query
 
+from made_upstreams import query
 from pointsman.pool.cards import Usage
 from pointsman.serve.sse import Events
 from pointsman.serve.wire.codec_messages import MessagesCodec, MessagesEncoder
@@ -229,7 +229,10 @@ def test_reading() -> None:
             {"role": "assistant", "content": [{"type": "text", "text": "de"}]},
             {
                 "role": "user",
-                "content": [{"type": "tool_result", "tool_use_id": "t", "content": [PNG]}, {"type": "text", "text": "f"}],
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "t", "content": [PNG]},
+                    {"type": "text", "text": "f"},
+                ],
             },
         ],
     }

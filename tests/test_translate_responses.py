@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from made_upstreams import query
 
+from made_upstreams import query
 from pointsman.pool.cards import Usage
 from pointsman.serve.sse import Events
 from pointsman.serve.wire.codec_completions import CompletionsCodec

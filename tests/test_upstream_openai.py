@@ -333,6 +333,17 @@ def test_tool_calls_and_thoughts_begin_an_answer(script: dict[str, Any]) -> None
     assert relay.output_chars > 0
 
 
+@pytest.mark.parametrize("shape", ["chat", "completions", "responses"])
+def test_json_with_blanks_is_measured_alike(shape: Shape) -> None:
+    """Servers that put blanks into their JSON are read, if more slowly."""
+    query = ask(shape, stream=True)
+    data = stream_of(query).replace(b'":', b'": ').replace(b',"', b', "')
+    relay = ADAPTER.relay(query, endpoint())
+    relayed(relay, data)
+    assert relay.output_chars == len("The answer to this is forty-two.")
+    assert relay.usage is not None
+
+
 def test_the_cost_comes_last() -> None:
     """On request a chunk of its own before the end marker holds the cost; the client's library can read it."""
     query = ask(stream=True)

@@ -191,6 +191,7 @@ def charges_drawn(price: Floats, funds: FundTable, amounts: Amounts, drawn: Draw
     return out
 
 
+# Keeps the interpreter's lock, like the kernels of `choose`.
 @numba.njit(cache=True)
 def _charge(  # type: ignore[no-untyped-def]
     price, unit, draws, group, starts, rows, usd, tokens, out

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pointsman.pool.cards import Model
 from pointsman.pool.config_nodes import Entry, nearest
-from pointsman.pool.config_values import choice, matching, nano, number, seconds, span, text, texts, whole
+from pointsman.pool.config_values import choice, matching, name, names, nano, number, seconds, span, whole
 from pointsman.pool.settings import Alias, FundRule, Scarcity, WindowRule
 from pointsman.records import UNITS, Unit
 
@@ -44,8 +44,8 @@ def _fund(entry: Entry, models: Sequence[Model]) -> FundRule:
     for key in ("name", "amount"):
         if key not in given:
             raise entry.refusal(f"the fund has no `{key}`", f"add `{key}: …`")
-    name = text(given["name"])
-    if name.startswith(OF_KEYS):
+    title = name(given["name"])
+    if title.startswith(OF_KEYS):
         raise entry.refusal(f"a fund's name begins with {OF_KEYS!r}", "use another one; these belong to virtual keys")
     unit: Unit = choice(UNITS)(given["unit"]) if "unit" in given else "usd"
     ids, providers = _drawing(given, models)
@@ -53,14 +53,14 @@ def _fund(entry: Entry, models: Sequence[Model]) -> FundRule:
     if "pace" in given and (unit != "usd" or window.kind != "none"):
         raise given["pace"].refusal("`pace` has no effect on this fund", "it is for US dollars without a `window`")
     return FundRule(
-        name=name,
+        name=title,
         amount=nano(given["amount"]) if unit == "usd" else whole()(given["amount"]),
         unit=unit,
         window=window,
         models=ids,
         providers=providers,
-        keys=texts(given["keys"]) if "keys" in given else (),
-        tags=texts(given["tags"]) if "tags" in given else (),
+        keys=names(given["keys"]) if "keys" in given else (),
+        tags=names(given["tags"]) if "tags" in given else (),
         pace_over_s=_whole_seconds(given["pace"]) if "pace" in given else FundRule("", 0).pace_over_s,
     )
 
@@ -72,7 +72,7 @@ def _drawing(given: Mapping[str, Entry], models: Sequence[Model]) -> tuple[tuple
     if "providers" not in given:
         return ids, ()
     entry = given["providers"]
-    providers, there = texts(entry), {model.provider for model in models}
+    providers, there = names(entry), {model.provider for model in models}
     for one in providers:
         if one not in there:
             raise entry.refusal(f"no model is of provider {one!r}", nearest(one, sorted(there)))
@@ -83,8 +83,8 @@ def _drawing(given: Mapping[str, Entry], models: Sequence[Model]) -> tuple[tuple
 
 def _ids(entry: Entry, known: Sequence[str]) -> tuple[str, ...]:
     """Exact ids for patterns; empty where the patterns fit every model."""
-    found = matching(entry, known, texts(entry))
-    return () if len(found) == len(known) and "*" in texts(entry) else found
+    found = matching(entry, known, names(entry))
+    return () if len(found) == len(known) and "*" in names(entry) else found
 
 
 def _window(given: Mapping[str, Entry]) -> WindowRule:
@@ -107,7 +107,7 @@ def _written_window(entry: Entry) -> WindowRule:
     if entry.text == "1mo":
         return WindowRule("calendar", every="month")
     if entry.text.endswith("mo"):
-        raise entry.refusal(f"`window: {entry.text}` is unknown", "months are `1mo`; use days for other lengths")
+        raise entry.refusal(f"`window: {entry.written}` is unknown", "months are `1mo`; use days for other lengths")
     return _rolling(entry)
 
 
@@ -118,7 +118,7 @@ def _rolling(entry: Entry) -> WindowRule:
 def _whole_seconds(entry: Entry) -> int:
     length = span(entry)
     if length < 1 or length != length.to_integral_value():
-        raise entry.refusal(f"`{entry.name}: {entry.text}` is not of whole seconds", "use at least 1s")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is not of whole seconds", "use at least 1s")
     return int(length)
 
 
@@ -129,9 +129,9 @@ def _zoned(window: WindowRule, given: Mapping[str, Entry]) -> WindowRule:
     if window.kind != "calendar":
         raise entry.refusal("`zone` has no effect without a calendar window", "leave it out, or write `window: 1mo`")
     try:
-        return WindowRule("calendar", every=window.every, zone=str(ZoneInfo(text(entry))))
+        return WindowRule("calendar", every=window.every, zone=str(ZoneInfo(name(entry))))
     except (KeyError, ValueError, OSError):
-        raise entry.refusal(f"time zone {entry.text!r} is unknown", "write for example Europe/Berlin") from None
+        raise entry.refusal(f"time zone {entry.written!r} is unknown", "write for example Europe/Berlin") from None
 
 
 def read_aliases(entry: Entry, models: Sequence[Model]) -> tuple[Alias, ...]:
@@ -142,21 +142,21 @@ def read_aliases(entry: Entry, models: Sequence[Model]) -> tuple[Alias, ...]:
     """
     found = {AUTO: Alias(AUTO)}
     ids = {model.id for model in models}
-    for name, one in entry.pairs().items():
-        if name in ids:
-            raise one.refusal(f"alias {name!r} is named as a model", "rename it; a model's id asks for that model")
-        if not name or not name.isprintable() or name.startswith(OWN):
-            raise one.refusal(f"{name!r} is no name for an alias", f"leave {OWN!r} out, and write something")
-        found[name] = Alias(name) if one.is_null else _alias(name, one, models)
+    for title, one in entry.pairs().items():
+        if title in ids:
+            raise one.refusal(f"alias {title!r} is named as a model", "rename it; a model's id asks for that model")
+        if not title or not title.isprintable() or title.startswith(OWN):
+            raise one.refusal(f"{title!r} is no name for an alias", f"leave {OWN!r} out, and write something")
+        found[title] = Alias(title) if one.is_null else _alias(title, one, models)
     return tuple(found.values())
 
 
-def _alias(name: str, entry: Entry, models: Sequence[Model]) -> Alias:
+def _alias(title: str, entry: Entry, models: Sequence[Model]) -> Alias:
     given = entry.fields(ALIAS_KEYS)
     ids = _ids(given["models"], [model.id for model in models]) if "models" in given else ()
-    tags = texts(given["tags"]) if "tags" in given else ()
+    tags = names(given["tags"]) if "tags" in given else ()
     if not any(model.tags >= set(tags) for model in models if not ids or model.id in ids):
-        raise entry.refusal(f"no model of alias {name!r} has all of its `tags`", "give a model these tags")
+        raise entry.refusal(f"no model of alias {title!r} has all of its `tags`", "give a model these tags")
     fields: dict[str, Any] = {}
     if "scarcity" in given:
         fields["scarcity"] = choice(get_args(Scarcity))(given["scarcity"])
@@ -165,7 +165,7 @@ def _alias(name: str, entry: Entry, models: Sequence[Model]) -> Alias:
             raise given["queue"].refusal("`queue` has no effect here", "add `scarcity: queue`, or leave it out")
         fields["queue_s"] = seconds(given["queue"])
     return Alias(
-        name=name,
+        name=title,
         models=ids,
         trade_off=number(most=10)(given["trade_off"]) if "trade_off" in given else None,
         max_cost_nano=nano(given["max_cost_usd"]) if "max_cost_usd" in given else None,

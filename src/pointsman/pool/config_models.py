@@ -21,11 +21,12 @@ from pointsman.pool.config_values import (
     choice,
     choices,
     headers,
+    name,
+    names,
     number,
     on_loopback,
     secret,
     text,
-    texts,
     whole,
 )
 from pointsman.pool.providers import NATIVE, PROVIDERS, RESPONSES_HOST, STREAMS, Provider, embeds
@@ -39,7 +40,7 @@ TRAITS: dict[str, tuple[str, Callable[[Entry], Any]]] = {
     "tier": ("tier", choice(get_args(Tier))),
     "quality": ("quality", number(most=1)),
     "output_tokens": ("output_tokens", whole(least=1)),
-    "history": ("history", text),
+    "history": ("history", name),
 }
 KEYS = ("id", *CONNECTION, "endpoints", "rates", "tags", *TRAITS)
 ID = re.compile(r"[^\s/*?\[\],]+/[^\s*?\[\],]+")
@@ -82,26 +83,26 @@ def _model(entry: Entry, today: date) -> Model:
     given = entry.fields(KEYS)
     if "id" not in given:
         raise entry.refusal("the model has no `id`", "add `id: provider/model`")
-    name = _name(given["id"])
-    endpoints = _endpoints(entry, given, name)
+    called = _name(given["id"])
+    endpoints = _endpoints(entry, given, called)
     embedding = all(one.shapes == EMBEDDINGS for one in endpoints)
     fields: dict[str, Any] = {field: read(given[key]) for key, (field, read) in TRAITS.items() if key in given}
     first = endpoints[0]
     if "context_tokens" not in fields:
-        fields["context_tokens"] = known_context(name.provider, first.model, base_url=first.base_url)
+        fields["context_tokens"] = known_context(called.provider, first.model, base_url=first.base_url)
     if "capabilities" not in fields:
-        fields["capabilities"] = _capabilities(name, embedding=embedding)
+        fields["capabilities"] = _capabilities(called, embedding=embedding)
     return Model(
-        id=f"{name.provider}/{name.model}",
+        id=f"{called.provider}/{called.model}",
         endpoints=endpoints,
-        rates=_rates(entry, given, name, first, today, embedding=embedding),
-        tags=frozenset(texts(given["tags"])) if "tags" in given else frozenset(),
+        rates=_rates(entry, given, called, first, today, embedding=embedding),
+        tags=frozenset(names(given["tags"])) if "tags" in given else frozenset(),
         **fields,
     )
 
 
 def _name(entry: Entry) -> _Name:
-    written = text(entry)
+    written = name(entry)
     if not ID.fullmatch(written):
         raise entry.refusal(f"{written!r} is no model id", "write `provider/model`, for example openai/gpt-4o-mini")
     provider, _, model = written.partition("/")
@@ -110,41 +111,41 @@ def _name(entry: Entry) -> _Name:
     return _Name(provider, model, PROVIDERS.get(provider))
 
 
-def _capabilities(name: _Name, *, embedding: bool) -> frozenset[Capability]:
+def _capabilities(called: _Name, *, embedding: bool) -> frozenset[Capability]:
     if embedding:
         return frozenset({"embeddings"})
-    return name.known.capabilities if name.known is not None else STREAMS
+    return called.known.capabilities if called.known is not None else STREAMS
 
 
 def _rates(
-    entry: Entry, given: Mapping[str, Entry], name: _Name, first: Endpoint, today: date, *, embedding: bool
+    entry: Entry, given: Mapping[str, Entry], called: _Name, first: Endpoint, today: date, *, embedding: bool
 ) -> tuple[Rates, ...]:
     if "rates" in given:
         return given_rates(given["rates"], today, writes=not embedding)
-    return looked_up_rates(entry, name.provider, (first.model, name.model), first.base_url, today)
+    return looked_up_rates(entry, called.provider, (first.model, called.model), first.base_url, today)
 
 
-def _endpoints(entry: Entry, given: Mapping[str, Entry], name: _Name) -> tuple[Endpoint, ...]:
+def _endpoints(entry: Entry, given: Mapping[str, Entry], called: _Name) -> tuple[Endpoint, ...]:
     """What an endpoint leaves out it takes from the model, and then from the provider."""
     shared = {key: given[key] for key in CONNECTION if key in given}
     if "endpoints" not in given:
-        return (_endpoint(entry, shared, name, f"{name.provider}/{name.model}"),)
+        return (_endpoint(entry, shared, called, f"{called.provider}/{called.model}"),)
     found: list[Endpoint] = []
     for index, one in enumerate(given["endpoints"].items()):
         own = one.fields(("name", *CONNECTION))
-        title = text(own["name"]) if "name" in own else f"{name.provider}/{name.model}#{index + 1}"
-        found.append(_endpoint(one, shared | own, name, title))
+        title = name(own["name"]) if "name" in own else f"{called.provider}/{called.model}#{index + 1}"
+        found.append(_endpoint(one, shared | own, called, title))
     if not found:
         raise given["endpoints"].refusal("`endpoints` is an empty list", "list one, or leave `endpoints` out")
     return tuple(found)
 
 
-def _endpoint(entry: Entry, given: Mapping[str, Entry], name: _Name, title: str) -> Endpoint:
-    kind: UpstreamKind = name.known.kind if name.known is not None else "openai"
+def _endpoint(entry: Entry, given: Mapping[str, Entry], called: _Name, title: str) -> Endpoint:
+    kind: UpstreamKind = called.known.kind if called.known is not None else "openai"
     if "kind" in given:
         kind = choice(get_args(UpstreamKind))(given["kind"])
-    base_url = _address(entry, given, name, kind)
-    model = text(given["model"]) if "model" in given else name.model
+    base_url = _address(entry, given, called, kind)
+    model = text(given["model"]) if "model" in given else called.model
     if embeds(model) and kind != "openai":
         raise entry.refusal(
             f"embeddings of {kind} are not spoken", "add `kind: openai` and the `base_url` of its OpenAI-like API"
@@ -156,17 +157,17 @@ def _endpoint(entry: Entry, given: Mapping[str, Entry], name: _Name, title: str)
         model=model,
         shapes=_shapes(given.get("shapes"), kind, base_url, model),
         headers=headers(given["headers"]) if "headers" in given else {},
-        key=_key(entry, given, name, base_url),
+        key=_key(entry, given, called, base_url),
     )
 
 
-def _address(entry: Entry, given: Mapping[str, Entry], name: _Name, kind: UpstreamKind) -> str:
+def _address(entry: Entry, given: Mapping[str, Entry], called: _Name, kind: UpstreamKind) -> str:
     """Azure's addresses end in a query; those of other kinds don't, since a path is added to them."""
     if "base_url" in given:
         return address(given["base_url"], query=kind == "openai")
-    if name.known is None:
-        raise entry.refusal(f"provider {name.provider!r} has no known address", "add `base_url: https://…`")
-    return name.known.base_url
+    if called.known is None:
+        raise entry.refusal(f"provider {called.provider!r} has no known address", "add `base_url: https://…`")
+    return called.known.base_url
 
 
 def _shapes(entry: Entry | None, kind: UpstreamKind, base_url: str, model: str) -> frozenset[Shape]:
@@ -181,11 +182,11 @@ def _shapes(entry: Entry | None, kind: UpstreamKind, base_url: str, model: str) 
     return frozenset(NATIVE[kind]) - others
 
 
-def _key(entry: Entry, given: Mapping[str, Entry], name: _Name, base_url: str) -> str | None:
+def _key(entry: Entry, given: Mapping[str, Entry], called: _Name, base_url: str) -> str | None:
     if "key" in given:
         return secret(given["key"])
-    if name.known is not None and base_url == name.known.base_url:
-        return _provider_key(entry, name.known)
+    if called.known is not None and base_url == called.known.base_url:
+        return _provider_key(entry, called.known)
     if on_loopback(urlsplit(base_url).hostname or ""):
         return None
     raise entry.refusal(

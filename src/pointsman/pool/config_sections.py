@@ -36,7 +36,7 @@ def existing_folder(entry: Entry) -> Path:
     """
     found = folder(entry)
     if not found.is_dir():
-        raise entry.refusal(f"there is no folder {found}", f"make it, or leave `{entry.name}` out")
+        raise entry.refusal(f"there is no folder {entry.written}", f"make it, or leave `{entry.name}` out")
     return found
 
 

@@ -45,11 +45,11 @@ def exact(entry: Entry, *, least: int | str = 0, most: int | str | Decimal = MOS
     written = entry.text
     found = _decimal(written) if NUMBER.fullmatch(written) else None
     if found is None:
-        raise entry.refusal(f"`{entry.name}: {written}` is no number", "write for example 0.15")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is no number", "write for example 0.15")
     if _places(found) > -FINEST:
-        raise entry.refusal(f"`{entry.name}: {written}` has more than {-FINEST} decimals", "round it")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` has more than {-FINEST} decimals", "round it")
     if not Decimal(least) <= found <= Decimal(most):
-        raise entry.refusal(f"`{entry.name}: {written}` is out of range", f"use {least} to {_shown(most)}")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is out of range", f"use {least} to {_shown(most)}")
     return found
 
 
@@ -115,11 +115,12 @@ def span(entry: Entry) -> Decimal:
     found = QUANTITY.fullmatch(written)
     if found is None or found[2] not in SECONDS:
         raise entry.refusal(
-            f"`{entry.name}: {written}` is no length of time", "write a number and a unit: 200ms, 30s, 10m, 24h or 7d"
+            f"`{entry.name}: {entry.written}` is no length of time",
+            "write a number and a unit: 200ms, 30s, 10m, 24h or 7d",
         )
     length = Decimal(found[1]) * SECONDS[found[2]]
     if length > 100 * 366 * SECONDS["d"]:
-        raise entry.refusal(f"`{entry.name}: {written}` is more than a hundred years", "write a shorter time")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is more than a hundred years", "write a shorter time")
     return length
 
 
@@ -143,10 +144,10 @@ def size(entry: Entry) -> int:
     """
     found = QUANTITY.fullmatch(entry.text)
     if found is None or found[2].upper() not in BYTES:
-        raise entry.refusal(f"`{entry.name}: {entry.text}` is no size", "write for example 64KB or 20MB")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is no size", "write for example 64KB or 20MB")
     count = Decimal(found[1]) * BYTES[found[2].upper()]
     if count != count.to_integral_value() or not 1024 <= count <= 2**40:
-        raise entry.refusal(f"`{entry.name}: {entry.text}` is out of range", "use whole bytes, 1KB to 1024GB")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is out of range", "use whole bytes, 1KB to 1024GB")
     return int(count)
 
 
@@ -159,7 +160,7 @@ def truth(entry: Entry) -> bool:
     known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     written = entry.text.lower()
     if written not in known:
-        raise entry.refusal(f"`{entry.name}: {entry.text}` is neither true nor false", "write true or false")
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is neither true nor false", "write true or false")
     return known[written]
 
 
@@ -172,28 +173,40 @@ def day(entry: Entry) -> date:
     try:
         return date.fromisoformat(entry.text)
     except ValueError:
-        raise entry.refusal(f"`{entry.name}: {entry.text}` is no date", "write for example 2026-01-31") from None
+        raise entry.refusal(f"`{entry.name}: {entry.written}` is no date", "write for example 2026-01-31") from None
 
 
 def text(entry: Entry) -> str:
-    """A text without control characters.
+    """A text without control characters; it may come from the environment, so no error quotes it.
 
     Raises:
         InputError: none there.
     """
-    found = entry.text
-    if not found.isprintable():
-        raise entry.refusal(f"`{entry.name}` holds characters that cannot be shown", "remove them")
+    return _printable(entry, entry.text)
+
+
+def name(entry: Entry) -> str:
+    """A text as it stands in the file: an id, a name, a pattern or a tag.
+
+    Raises:
+        InputError: none there.
+    """
+    return _printable(entry, entry.written)
+
+
+def _printable(entry: Entry, found: str) -> str:
+    if not found or not found.isprintable():
+        raise entry.refusal(f"`{entry.name}` is empty or cannot be shown", "write plain characters")
     return found
 
 
-def texts(entry: Entry) -> tuple[str, ...]:
-    """A list of texts, none twice; a single text is a list of one.
+def names(entry: Entry) -> tuple[str, ...]:
+    """A list of names, none twice; a single one is a list of one.
 
     Raises:
-        InputError: an empty list, or a text twice.
+        InputError: an empty list, or a name twice.
     """
-    found = [(one, text(one)) for one in (entry.items() if entry.is_list else [entry])]
+    found = [(one, name(one)) for one in (entry.items() if entry.is_list else [entry])]
     for index, (one, value) in enumerate(found):
         if value in [earlier for _, earlier in found[:index]]:
             raise one.refusal(f"{value!r} stands twice in `{entry.name}`", "remove one of them")
@@ -206,7 +219,7 @@ def choice(known: Sequence[Chosen]) -> Callable[[Entry], Chosen]:
     """A reader of one of a few words."""
 
     def read(entry: Entry) -> Chosen:
-        return one_of(entry, known, entry.text)
+        return one_of(entry, known)
 
     return read
 
@@ -215,21 +228,22 @@ def choices(known: Sequence[Chosen]) -> Callable[[Entry], frozenset[Chosen]]:
     """A reader of a list of some of a few words; it may be empty."""
 
     def read(entry: Entry) -> frozenset[Chosen]:
-        return frozenset(one_of(one, known, one.text) for one in (entry.items() if entry.is_list else [entry]))
+        return frozenset(one_of(one, known) for one in (entry.items() if entry.is_list else [entry]))
 
     return read
 
 
-def one_of(entry: Entry, known: Sequence[Chosen], written: str) -> Chosen:
-    """The member of `known` that is written so.
+def one_of(entry: Entry, known: Sequence[Chosen]) -> Chosen:
+    """The member of `known` that an entry says.
 
     Raises:
         InputError: none is; says which is nearest.
     """
     for one in known:
-        if one == written:
+        if one == entry.text:
             return one
-    raise entry.refusal(f"{written!r} is unknown in `{entry.name}`", nearest(written, [str(one) for one in known]))
+    remedy = nearest(entry.written, [str(one) for one in known])
+    raise entry.refusal(f"{entry.written!r} is unknown in `{entry.name}`", remedy)
 
 
 def secret(entry: Entry) -> str | None:

@@ -256,9 +256,7 @@ class Exchange:
 
     def _finished(self, outcome: Outcome) -> Finished:
         last = self.winner or (self.attempts[-1] if self.attempts else None)
-        stages = dict(self.plan.stages_s)
-        if last is not None:
-            stages |= {"connect": last.connect_s, "first_token": last.first_token_s}
+        stages = self.plan.stages_s | self._stages(last)
         total = time.perf_counter() - self.began
         waited = sum(a.ended_s for a in self.attempts)
         plan, query = self.plan, self.plan.query
@@ -289,6 +287,16 @@ class Exchange:
             input_chars=query.input_chars,
             parent=self.client.headers.get("traceparent", ""),
         )
+
+    def _stages(self, last: Attempt | None) -> dict[str, float]:
+        """Seconds of the stages that were reached, from the first call on: each one without those before it."""
+        if last is None or not last.connect_s:
+            return {}
+        stages = {"connect": last.began - self.attempts[0].began + last.connect_s}
+        if last.first_token_s:
+            stages["first_token"] = last.first_token_s - last.connect_s
+            stages["relay"] = max(0.0, last.ended_s - last.first_token_s)
+        return stages
 
 
 class _Watch:

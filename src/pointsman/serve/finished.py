@@ -6,7 +6,7 @@ prompt, an answer or a secret. No I/O and no clock: times are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -102,7 +102,7 @@ class Finished:
     stages_s: Mapping[str, float] = field(default_factory=dict)
     total_s: float = 0.0
     overhead_s: float = 0.0
-    candidates: tuple[Candidate, ...] = ()
+    candidates: Sequence[Candidate] = ()
     funds: tuple[tuple[str, int], ...] = ()
     input_chars: int = 0
     parent: str = ""

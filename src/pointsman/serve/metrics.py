@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import ValueClass
 
@@ -43,6 +43,9 @@ TOKENS = tuple(float(4**power) for power in range(14))
 EndpointState = Literal["open", "probing", "closed"]
 STATE_VALUE: dict[EndpointState, float] = {"open": 1.0, "probing": 0.5, "closed": 0.0}
 PARTS = ("cached", "cache_write", "reasoning")
+
+# Else every counter had a second series with its time of birth, in a single process only.
+disable_created_metrics()
 
 Metric = TypeVar("Metric", GatheredCounter, GatheredHistogram)
 

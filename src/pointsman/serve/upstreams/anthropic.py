@@ -18,13 +18,12 @@ from pointsman.serve.sse import Event
 from pointsman.serve.upstreams.adapter import Answer, Call, Relay, UpstreamFault
 from pointsman.serve.upstreams.faults import broken, garbage
 from pointsman.serve.upstreams.openai_faults import event_fault, read_fault
-from pointsman.serve.upstreams.openai_relay import EventRelay
 from pointsman.serve.upstreams.translated import (
     UNREADABLE,
     ChunkRelay,
+    CountedRelay,
     chat_codec,
     read_object,
-    so_far,
     written_chars,
 )
 from pointsman.serve.wire.codec_anthropic import message_request, most_tokens
@@ -119,15 +118,15 @@ class _AnthropicChunks(MessageChunks):
         return super().take(event)
 
 
-class MessagesRelay(EventRelay):
+class MessagesRelay(CountedRelay):
     """Implements `Relay` for a client that speaks Anthropic's language: byte for byte, the end marker kept back."""
 
-    __slots__ = ("_counts", "_last")
+    __slots__ = ("_last", "_reports")
 
     def __init__(self) -> None:
-        super().__init__()
-        self._counts = MessageChunks(0)
+        self._reports = MessageChunks(0)
         self._last = b""
+        super().__init__(self._reports)
 
     def _take(self, event: Event) -> bytes:
         if not event.data or event.name == b"ping":
@@ -140,7 +139,6 @@ class MessagesRelay(EventRelay):
             raise garbage() from None
         if kind == "error":
             raise event_fault(data.get("error"))
-        self.usage = so_far(self._counts.usage, self.output_chars, final=self._counts.final)
         if kind == "message_stop":
             self.ended, self._last = True, event.raw
             return b""
@@ -156,10 +154,10 @@ class MessagesRelay(EventRelay):
         elif kind == "content_block_start":
             self.begun = self.begun or data["content_block"]["type"] != "text"
         elif kind == "message_start":
-            self._counts.count(data["message"].get("usage"))
+            self._reports.count(data["message"].get("usage"))
         elif kind == "message_delta":
-            self._counts.count(data.get("usage"))
-            self._counts.final = True
+            self._reports.count(data.get("usage"))
+            self._reports.final = True
 
     def finish(self, cost: Mapping[str, Any] | None = None) -> bytes:
         """The cost, if it is asked for, and the end marker.

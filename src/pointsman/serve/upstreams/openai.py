@@ -18,7 +18,8 @@ from pointsman.pool.cards import Endpoint, Shape
 from pointsman.serve.upstreams.adapter import Answer, Call, Relay, UpstreamFault
 from pointsman.serve.upstreams.faults import garbage
 from pointsman.serve.upstreams.openai_faults import event_fault, read_fault
-from pointsman.serve.upstreams.openai_relay import ChatRelay, ResponsesRelay, TranslatedRelay, look
+from pointsman.serve.upstreams.openai_relay import ChatRelay, TranslatedChatRelay, look
+from pointsman.serve.upstreams.openai_responses import ResponsesRelay
 from pointsman.serve.upstreams.openai_usage import read_usage
 from pointsman.serve.wire.codec import Codec, codec_for
 from pointsman.serve.wire.codec_usage import chat_usage
@@ -118,7 +119,7 @@ class OpenAIAdapter:
     def relay(self, query: Query, endpoint: Endpoint) -> Relay:
         """A stream with status 200, about to begin."""
         if not _is_native(query, endpoint):
-            return TranslatedRelay(_codec(query).encoder(query))
+            return TranslatedChatRelay(_codec(query).encoder(query))
         if query.shape == "responses":
             return ResponsesRelay(_codec(query).encoder(query))
         return ChatRelay(query)

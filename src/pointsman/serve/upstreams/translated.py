@@ -22,17 +22,25 @@ UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 CHARS_PER_TOKEN = 4
 
 
-class Chunks(Protocol):
-    """One upstream's events, read as chat chunks.
+class Counts(Protocol):
+    """What an upstream has reported of its tokens.
 
     Attributes:
         usage: as reported so far.
-        final: whether the report of usage is the last one.
-        ended: whether the upstream's own end was seen.
+        final: whether the report is the last one.
     """
 
     usage: Usage | None
     final: bool
+
+
+class Chunks(Counts, Protocol):
+    """One upstream's events, read as chat chunks.
+
+    Attributes:
+        ended: whether the upstream's own end was seen.
+    """
+
     ended: bool
 
     def take(self, event: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -45,13 +53,45 @@ class Chunks(Protocol):
         ...
 
 
-class ChunkRelay(EventRelay):
+class CountedRelay(EventRelay):
+    """What the relays here share: usage that is known in parts before it is known.
+
+    Args:
+        counts: whose `usage` and `final` say what was reported.
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        super().__init__()
+
+    # Made when it is asked for, not at every token.
+    @property
+    def usage(self) -> Usage | None:  # type: ignore[override]
+        """As reported so far; until the last report, the answer's tokens are counted from its characters.
+
+        Anthropic tells the prompt's tokens at the beginning and the answer's at the end. A stream that is left
+        between the two has cost what was written until then, not the one token that stood in the first report.
+        """
+        usage = self._counts.usage
+        if usage is None or self._counts.final:
+            return usage
+        written = max(usage.output_tokens, -(-self.output_chars // CHARS_PER_TOKEN))
+        return replace(usage, output_tokens=written, estimated=True)
+
+    @usage.setter
+    def usage(self, usage: Usage | None) -> None:
+        """A report stands in the counts alone."""
+
+
+class ChunkRelay(CountedRelay):
     """Implements `Relay` over an upstream's chunks and the client's encoder."""
 
     __slots__ = ("_chunks", "_encoder")
 
     def __init__(self, chunks: Chunks, encoder: StreamEncoder) -> None:
-        super().__init__()
+        super().__init__(chunks)
         self._chunks = chunks
         self._encoder = encoder
 
@@ -67,7 +107,6 @@ class ChunkRelay(EventRelay):
         except UNREADABLE:
             raise garbage() from None
         self.ended = self._chunks.ended
-        self.usage = so_far(self._chunks.usage, self.output_chars, final=self._chunks.final)
         return told
 
     def _weigh(self, chunk: Mapping[str, Any]) -> None:
@@ -102,18 +141,6 @@ def read_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError
     return value
-
-
-def so_far(usage: Usage | None, output_chars: int, *, final: bool) -> Usage | None:
-    """The usage of a stream under way: until its last report, the answer's tokens are counted from its characters.
-
-    Anthropic tells the prompt's tokens at the beginning and the answer's at the end. A stream that is left between
-    the two has cost what was written until then, not the one token that stood in the first report.
-    """
-    if usage is None or final:
-        return usage
-    written = max(usage.output_tokens, -(-output_chars // CHARS_PER_TOKEN))
-    return replace(usage, output_tokens=written, estimated=True)
 
 
 def written_chars(said: Mapping[str, Any]) -> int:

@@ -25,6 +25,7 @@ from pointsman.serve.wire.codec_fields import (
     parts_of,
     plain_text,
     refuse_beyond_text,
+    stops_of,
     unsayable,
     word,
 )
@@ -197,11 +198,10 @@ def _put_sampling(request: dict[str, Any], chat: dict[str, Any]) -> None:
         request["temperature"] = min(1.0, heat)
     if request.get("top_p") == 1:
         del request["top_p"]
-    stops = [chat["stop"]] if isinstance(chat.get("stop"), str) else chat.get("stop")
+    stops = stops_of(chat)
+    if not all(stop.strip() for stop in stops):
+        raise unsayable("stop", "this model's API can't stop at white space")
     if stops:
-        for place, stop in enumerate(stops):
-            if not as_text(stop, f"stop[{place}]").strip():
-                raise unsayable("stop", "this model's API can't stop at white space")
         request["stop_sequences"] = stops
 
 

@@ -128,6 +128,14 @@ def limit_of(chat: Mapping[str, Any]) -> Any:
     return chat.get("max_tokens") if limit is None else limit
 
 
+def stops_of(chat: Mapping[str, Any]) -> list[str]:
+    """The texts at which a chat request wants the answer to stop; none where it names none."""
+    stops = chat.get("stop")
+    if isinstance(stops, str):
+        return [stops]
+    return [as_text(stop, f"stop[{place}]") for place, stop in enumerate(as_list(stops, "stop"))]
+
+
 def refuse_beyond_text(body: Mapping[str, Any]) -> None:
     """Refuses what only OpenAI's own API can put into a chat answer."""
     if body.get("logprobs"):

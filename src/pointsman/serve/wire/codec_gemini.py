@@ -23,6 +23,7 @@ from pointsman.serve.wire.codec_fields import (
     parts_of,
     plain_text,
     refuse_beyond_text,
+    stops_of,
     unsayable,
     word,
 )
@@ -230,8 +231,9 @@ def _config(chat: dict[str, Any], model: str) -> dict[str, Any]:
     config = copied(chat, _SAMPLING)
     if limit_of(chat) is not None:
         config["maxOutputTokens"] = limit_of(chat)
-    if chat.get("stop"):
-        config["stopSequences"] = [chat["stop"]] if isinstance(chat["stop"], str) else chat["stop"]
+    stops = stops_of(chat)
+    if stops:
+        config["stopSequences"] = stops
     wish = as_object(chat.get("response_format") or {}, "response_format")
     if wish.get("type") in ("json_object", "json_schema"):
         config["responseMimeType"] = "application/json"

@@ -86,7 +86,8 @@ class ResponsesEncoder:
         for choice in chunk.get("choices") or ():
             if choice.get("index", 0) == 0:
                 self._take(choice.get("delta") or {})
-                self._reason = choice.get("finish_reason") or self._reason
+                if isinstance(choice.get("finish_reason"), str):
+                    self._reason = choice["finish_reason"]
         return self._drained()
 
     def _take(self, delta: Mapping[str, Any]) -> None:
@@ -100,7 +101,9 @@ class ResponsesEncoder:
         for call in delta.get("tool_calls") or ():
             self._call(call)
 
-    def _say(self, item_kind: str, part_kind: str, piece: str) -> None:
+    def _say(self, item_kind: str, part_kind: str, piece: Any) -> None:
+        if not isinstance(piece, str):
+            raise TypeError
         item = self._speaking
         if item is None or item.kind != item_kind:
             self._hush()
@@ -158,6 +161,8 @@ class ResponsesEncoder:
             item.call_id = call.get("id") or f"call_{item.id}"
             self._calls[place] = self._added(item)
         piece = function.get("arguments") or ""
+        if not isinstance(piece, str):
+            raise TypeError
         if piece:
             item.pieces.append(piece)
             fields = {"item_id": item.id, "output_index": item.place, "delta": piece}

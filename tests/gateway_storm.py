@@ -104,5 +104,6 @@ async def _client(http: aiohttp.ClientSession, url: str, body: dict[str, Any], l
                 return answer.status
     except TimeoutError:
         return LEFT
-    except aiohttp.ClientError:
+    except aiohttp.ClientError as e:
+        print(repr(e))
         return BROKEN

@@ -155,6 +155,9 @@ def used_elsewhere(book: Book) -> None:
     ]
     assert standing(book, "f") == (0, 1, 9, 0)
     assert standing(book, "g") == (0, 2, 8, 2)
+    book.hold([ask("b", {"f": 1})], T0)
+    book.end([ending("b", "post", g=0, f=1)], T0)
+    assert [(e.kind, e.fund) for e in book.entries(hold="b")] == [("hold", "f"), ("post", "f")]
     passes_audit(book)
 
 

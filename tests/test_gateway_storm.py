@@ -9,7 +9,6 @@ import math
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -45,7 +44,9 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one-worker", "two-workers"])
-def gateway(request: pytest.FixtureRequest, stub: Stub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def gateway(
+    request: pytest.FixtureRequest, stub: Stub, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
     """A gateway with one worker, and one with two."""
     folder, models = tmp_path_factory.mktemp("storm"), [MODEL, HOLDS_MORE, FRAIL, SLOW]
     with running_gateway(folder, stub, models, FUNDS, workers=request.param, failure=FAILURE) as running:
@@ -120,7 +121,9 @@ def test_upstream_errors_cost_nothing_and_leak_nothing(gateway: GatewayProcess, 
     with watched(gateway, "frail") as seen:
         statuses = storm(gateway, gateway.key(id="frail"), CLIENTS, model="stub/frail", max_tokens=TOKENS)
     audit = gateway.settled()
-    assert statuses == {200: PAID_FOR, 429: CLIENTS - PAID_FOR}
+    # Who failed and found the money for another try gone meanwhile is told what the upstream said.
+    assert set(statuses) <= {200, 429, 503}
+    assert (statuses[200], statuses.total()) == (PAID_FOR, CLIENTS)
     assert seen.most <= COST_NANO * PAID_FOR
     assert gateway.balance("frail").spent == COST_NANO * PAID_FOR
     assert stub.calls()["by_model"]["frail"] > PAID_FOR
@@ -160,15 +163,10 @@ def test_a_killed_workers_holds_are_ended_by_the_others(gateway: GatewayProcess,
     if gateway.workers == 1:
         pytest.skip("takes two workers")
     stub.script("slow", hang="first")
-    threads = [threading.Thread(target=gateway.stream, args=("stub/slow",)) for _ in range(12)]
     workers = gateway.children
-    victim = workers[0]
-    first = {hold.id for hold in gateway.open_holds()}
     thread = threading.Thread(target=lambda: storm(gateway, gateway.key(id="more"), 12, model="stub/slow", stream=True))
     thread.start()
     wait_until(lambda: len(gateway.open_holds()) == 12, 30)
-    assert not first
-    assert threads
     owners = {hold.owner.partition("-")[0] for hold in gateway.open_holds()}
     victim = next(one for one in workers if str(one.pid) in owners)
     theirs = sum(hold.owner.startswith(f"{victim.pid}-") for hold in gateway.open_holds())
@@ -182,7 +180,7 @@ def test_a_killed_workers_holds_are_ended_by_the_others(gateway: GatewayProcess,
     gateway.settled(60)
 
 
-def test_the_state_survives_everything_before(gateway: GatewayProcess, tmp_path: Path) -> None:
+def test_the_state_survives_everything_before(gateway: GatewayProcess) -> None:
     """After all storms: the books balance, the file is whole, and a graceful end leaves no hold."""
     assert gateway.integrity() == "ok"
     assert gateway.stop() == 0

@@ -132,14 +132,20 @@ def test_another_process_is_seen_within_a_second(keys: Keys, path: Path) -> None
 
 
 def test_refresh_says_whether_funds_may_have_changed(keys: Keys, path: Path) -> None:
-    """True once after a change elsewhere, False without one."""
+    """True once after a change, even if a query has met it first; False without one."""
     assert not keys.refresh(NOW)
     elsewhere = Keys(path)
-    elsewhere.create(NOW, id="new", requests_per_minute=3)
+    secret, _ = elsewhere.create(NOW, id="new", requests_per_minute=3)
     elsewhere.close()
+    before = keys.generation
+    keys.authenticate(secret, NOW + SECOND)
+    assert keys.generation != before
     assert keys.refresh(NOW + SECOND)
     assert not keys.refresh(NOW + 2 * SECOND)
-    assert [rule.name for rule in keys.fund_rules(NOW)] == ["key:new:rpm"]
+    keys.revoke("new", NOW)
+    assert keys.refresh(NOW + 2 * SECOND)
+    keys.create(NOW, id="newer", requests_per_minute=3)
+    assert [rule.name for rule in keys.fund_rules(NOW)] == ["key:newer:rpm"]
 
 
 def test_keys_that_cannot_be_read_let_nobody_in_but_the_master(keys: Keys) -> None:

@@ -121,6 +121,7 @@ def test_where_funds_prices_and_endpoints_stand() -> None:
         journal_waiting=4,
         journal_dropped=5,
         journal_failures=6,
+        traces_dropped=7,
     )
     metrics.settle(before)
     metrics.settle(before)
@@ -137,6 +138,7 @@ def test_where_funds_prices_and_endpoints_stand() -> None:
     assert value(text, "pointsman_journal_waiting") == 4
     assert value(text, "pointsman_journal_dropped_total") == 5
     assert value(text, "pointsman_journal_failures_total") == 6
+    assert value(text, "pointsman_traces_dropped_total") == 7
     assert b"team-7" not in text
     metrics.settle(Condition())
     gone = value(metrics.render(), "pointsman_fund_amount", fund="tpm", unit="tokens")

@@ -103,6 +103,11 @@ def test_options_by_hand() -> None:
     }
 
 
+def test_words_about_tools_go_where_there_are_tools() -> None:
+    """Chat refuses `parallel_tool_calls` and `tool_choice` without tools; `/v1/responses` takes them."""
+    assert chat(parallel_tool_calls=True, tool_choice="auto").keys() == {"model", "messages"}
+
+
 @pytest.mark.parametrize(
     ("body", "param", "kind"),
     [

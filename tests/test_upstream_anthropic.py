@@ -208,6 +208,23 @@ def test_a_chat_by_hand() -> None:
     }
 
 
+def test_what_other_upstreams_left_in_a_conversation_is_made_fit() -> None:
+    """Ids in letters that Anthropic doesn't take are rewritten alike in call and result; blank texts go."""
+    call = {"id": "functions.look:0", "type": "function", "function": {"name": "look", "arguments": ""}}
+    turn = {"role": "assistant", "content": " \n", "tool_calls": [call]}
+    made = asked(messages=[*HELLO, turn, {"role": "tool", "tool_call_id": "functions.look:0", "content": ""}])
+    assert made["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "functions_look_0", "name": "look", "input": {}}],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "functions_look_0", "content": []}],
+        },
+    ]
+
+
 def test_a_limit_is_always_sent() -> None:
     """Anthropic wants one: the client's, else the endpoint's, else what its models can write."""
     assert asked(max_tokens=3)["max_tokens"] == 3

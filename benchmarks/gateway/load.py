@@ -11,18 +11,20 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import orjson
 import uvloop
 
 PROMPT_WORDS = 24  # about 30 tokens
-VOCABULARY = (
+TEXT = (
     "what is the sum of all odd numbers between two primes explain why water boils faster on high mountains write a "
     "short poem about an old lighthouse translate this sentence into french compare both answers and give reasons "
     "list five countries that border one ocean find a bug in my python function sort these names by length describe "
     "how plants make sugar from light convert miles to metres prove the theorem in simple words suggest a title"
-).split()
+)
+VOCABULARY = TEXT.split()
 END = b"\r\n0\r\n\r\n"
 
 
@@ -88,8 +90,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's isn't one by name
         self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002

@@ -35,6 +35,17 @@ ROOT = Path(__file__).parents[2]
 Figures = dict[str, dict[str, list[float]]]  # by relay and by what was measured: one a round
 
 
+@contextmanager
+def folder_for(kept: Path | None) -> Iterator[Path]:
+    """Where the relays keep their files: the one that is to be kept, or one that goes."""
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
+            yield Path(name)
+    else:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.resolve()
+
+
 def check(subject: Subject) -> None:
     """Says the right things before it is timed: all 20 words, whole and streamed."""
     body = {"model": "auto", "messages": [{"role": "user", "content": "Count to twenty."}]}
@@ -171,14 +182,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--pause-ms", type=float, default=1.0, help="between the upstream's chunks")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "openllm_lb_v2")
+    parser.add_argument("--folder", type=Path, help="kept, with logs, ledger and fit, for another run")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     python = make_litellm(asked.make_litellm) if asked.make_litellm else asked.litellm
     on_core(OTHER_CORE)
     began = time.time()
-    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name, upstream(Path(name), asked.pause_ms) as source:
-        url, process = source
-        with all_of(Path(name), url, asked.data, python) as subjects:
+    with folder_for(asked.folder) as folder, upstream(folder, asked.pause_ms) as (url, process):
+        with all_of(folder, url, asked.data, python) as subjects:
             found = rounds_of(subjects, process, asked.rounds, asked.seconds)
     rows = judged(found)
     show(found, rows)

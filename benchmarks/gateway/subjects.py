@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import psutil
 import yaml
@@ -33,7 +34,7 @@ HERE = Path(__file__).parent
 RELAY_CORE, OTHER_CORE = 0, 1
 MASTER_KEY = "sk-bench-master-key-0123456789"
 LEAST_SCORED = 10_000
-START_S = 300.0
+START_S = 600.0
 LITELLM = "litellm[proxy]==1.106.10"
 
 
@@ -87,14 +88,17 @@ def on_core(core: int) -> None:
 
 
 def pinned(
-    core: int, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, **more: Any
+    core: int, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, *, piped: bool = False
 ) -> subprocess.Popen[bytes]:
     """A process on one core, its output in a file; one thread for each numerical library, since it has one core."""
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    with log.open("ab") as out:
-        more = {"stdout": out, "stderr": subprocess.STDOUT} | more
+    with log.open("ab") as errors:
         return subprocess.Popen(
-            ["taskset", "-c", str(core), *command], env={**os.environ, **single, **(env or {})}, **more
+            ["taskset", "-c", str(core), *command],
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else errors,
+            stderr=errors,
+            env={**os.environ, **single, **(env or {})},
         )
 
 
@@ -102,7 +106,7 @@ def pinned(
 def upstream(folder: Path, pause_ms: float) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The upstream's address and process."""
     command = [sys.executable, str(HERE / "upstream.py"), "--pause-ms", str(pause_ms)]
-    process = pinned(OTHER_CORE, command, folder / "upstream.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = pinned(OTHER_CORE, command, folder / "upstream.log", piped=True)
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}", process
@@ -131,7 +135,9 @@ def until_answered(subject: Subject, began: float) -> Subject:
             raise RuntimeError(f"{subject.name} ended with code {subject.process.returncode}; see its log")
         try:
             ask(subject.port, subject.key, body)
-        except (OSError, urllib.error.URLError):
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{subject.name} answers {error.code}: {error.read()[:500]!r}") from None
+        except OSError:
             time.sleep(0.05)
         else:
             subject.start_s = time.monotonic() - began
@@ -177,7 +183,7 @@ def history_in(folder: Path, data: Path) -> tuple[Path, list[str], int]:
         if not data.exists():
             write(simulate(18_000, seed=1), data)
     found = read(data)
-    scored = (found.score == found.score).sum(axis=0)  # noqa: PLR0124 (a missing cell is NaN)
+    scored = np.isfinite(found.score).sum(axis=0)
     return data, [name for name, count in zip(found.models, scored, strict=True) if count >= LEAST_SCORED], len(found)
 
 
@@ -222,7 +228,7 @@ def pointsman(folder: Path, upstream_url: str, data: Path) -> Iterator[Subject]:
     command = [sys.executable, "-c", "from pointsman.cli import main; main()"]
     env = {"POINTSMAN_MASTER_KEY": MASTER_KEY}
     made = subprocess.run(
-        [*command, "keys", "create", "--state", str(folder / "state"), "--id", "bench", "--json"],
+        [*command, "keys", "create", "--state", str(folder / "state"), "--json"],
         check=True,
         capture_output=True,
         env={**os.environ, **env},

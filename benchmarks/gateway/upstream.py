@@ -13,6 +13,7 @@ import asyncio
 import os
 import sys
 import threading
+from typing import cast
 
 import orjson
 import uvloop
@@ -63,8 +64,7 @@ class Upstream(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's isn't one by name
 
     def data_received(self, data: bytes) -> None:
         self._data = self._data + data if self._data else data

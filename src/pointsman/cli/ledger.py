@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from pointsman.errors import InputError
 from pointsman.ledger.book import BookUnavailableError
@@ -132,7 +132,13 @@ def _amount(amount: int, unit: Unit) -> str:
     if unit != "usd":
         return f"{amount:,} {unit}"
     sign, whole = "-" if amount < 0 else "", abs(amount)
-    return f"{sign}{whole // NANO:,}.{whole % NANO:09d} usd"
+    cents, rest = f"{whole % NANO:09d}"[:2], f"{whole % NANO:09d}"[2:].rstrip("0")
+    return f"{sign}{whole // NANO:,}.{cents}{rest} usd"
+
+
+def _bare(amount: int, unit: Unit) -> str:
+    """An amount without its unit, for a column."""
+    return _amount(amount, unit).rpartition(" ")[0]
 
 
 def _time(at_ns: int | None) -> str:
@@ -141,6 +147,11 @@ def _time(at_ns: int | None) -> str:
 
 def _print_json(value: Any) -> None:
     print(encoding.dumps(value, indent=2))
+
+
+def _table(*headings: str) -> Table:
+    """A table that breaks what is too wide for the terminal, and never cuts a figure."""
+    return Table(*(Column(heading, overflow="fold") for heading in headings))
 
 
 def _show_audit(console: Console, found: Audit) -> None:
@@ -155,17 +166,16 @@ def _show_audit(console: Console, found: Audit) -> None:
 
 
 def _show_balances(console: Console, found: list[Balance]) -> None:
-    table = Table("fund", "amount", "held", "spent", "remaining", "of spent: overrun", "resets (UTC)")
+    table = _table("fund", "unit", "amount", "held", "spent", "overrun", "remaining", "resets (UTC)")
     for b in found:
-        amounts = (_amount(value, b.unit) for value in (b.amount, b.held, b.spent, b.remaining, b.overrun))
-        table.add_row(escape(b.fund), *amounts, _time(b.resets_ns))
+        amounts = (_bare(value, b.unit) for value in (b.amount, b.held, b.spent, b.overrun, b.remaining))
+        table.add_row(escape(b.fund), b.unit, *amounts, _time(b.resets_ns))
     console.print(table)
 
 
 def _show_entries(console: Console, found: Iterator[Entry], units: dict[str, Unit]) -> None:
-    table = Table("seq", "at (UTC)", "kind", "id", "fund", "available", "held", "spent", "note")
+    table = _table("seq", "at (UTC)", "kind", "id", "fund", "available", "held", "spent", "note")
     for e in found:
-        unit = units.get(e.fund, "requests")
-        amounts = (_amount(value, unit) for value in (e.available, e.held, e.spent))
+        amounts = (_bare(value, units.get(e.fund, "requests")) for value in (e.available, e.held, e.spent))
         table.add_row(str(e.seq), _time(e.at_ns), e.kind, escape(e.id), escape(e.fund), *amounts, escape(e.note))
     console.print(table)

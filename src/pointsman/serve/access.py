@@ -90,6 +90,10 @@ class Keys:
         master_key: the secret that opens everything, None for none.
         draw: where new secrets come from: n random bytes.
 
+    Attributes:
+        generation: another number whenever the keys in force, and so their funds, have changed; `authenticate` may
+            bring a new one.
+
     Raises:
         InputError: the file is there and isn't a file of keys.
     """
@@ -102,7 +106,9 @@ class Keys:
         self._looked_ns = 0
         self._version = self._file.version()
         self.set_master_key(master_key)
+        self.generation = 0
         self._read()
+        self._told = self.generation
 
     def set_master_key(self, master_key: str | None) -> None:
         """Another master key from now on.
@@ -128,7 +134,7 @@ class Keys:
         given = _hash(secret)
         if self._master is not None and hmac.compare_digest(given, self._master):
             return Principal(MASTER, admin=True)
-        self.refresh(at_ns)
+        self._look(at_ns)
         for known, principal in self._known.get(given[:8], ()):
             if hmac.compare_digest(given, known) and (principal.expires_ns is None or at_ns < principal.expires_ns):
                 return principal
@@ -141,22 +147,26 @@ class Keys:
         )
 
     def refresh(self, at_ns: int) -> bool:
-        """Reads the keys again if another process has changed them; True if so. Looks at most once a second.
+        """Whether keys have changed, here or in another process, since the last time that this was asked.
 
         Raises:
             Refusal: "overloaded", the file can't be read.
         """
+        self._look(at_ns)
+        told, self._told = self._told, self.generation
+        return told != self.generation
+
+    def _look(self, at_ns: int) -> None:
+        """Reads the keys again if another process has changed them; looks at most once a second."""
         if abs(at_ns - self._looked_ns) < REFRESH_NS:
-            return False
+            return
         try:
             version = self._file.version()
-            changed = version != self._version
-            if changed:
+            if version != self._version:
                 self._read()
         except sqlite3.Error:
             raise Refusal("overloaded", "The keys can't be read now; try again.", retry_after_s=1.0) from None
         self._looked_ns, self._version = at_ns, version
-        return changed
 
     def create(
         self,
@@ -213,6 +223,7 @@ class Keys:
 
     def _read(self) -> None:
         self._records = self._file.records()
+        self.generation += 1
         # A key ever made closes the gateway for good: revoking the last one must not open it to everyone.
         self._open = self._master is None and not self._records
         self._known: dict[bytes, list[tuple[bytes, Principal]]] = {}

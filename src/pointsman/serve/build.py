@@ -20,7 +20,7 @@ from pointsman.estimate.registered import Rating, Registered, columns_of
 from pointsman.pool.billing import unit_costs
 from pointsman.pool.cards import Model
 from pointsman.pool.settings import FundRule, Settings
-from pointsman.records import Estimates, Floats
+from pointsman.records import Estimates, Floats, Ints
 from pointsman.router import Snapshot
 from pointsman.serve.fitting import Learned, history_name
 from pointsman.serve.journal_file import ModelTally
@@ -76,7 +76,7 @@ def _estimator(
     column = columns_of(tuple(_named_in(model, known) for model in models), known)
     costs = unit_costs(models, day)
     rating = Rating(costs.input, costs.output, costs.request, ratio)
-    return Registered(ids, base, column, _prior(models, tallies), rating)
+    return Registered(ids, base, column, _prior(models, tallies, *_recorded(learned, column)), rating)
 
 
 def _named_in(model: Model, known: tuple[str, ...]) -> str:
@@ -84,12 +84,29 @@ def _named_in(model: Model, known: tuple[str, ...]) -> str:
     return name if name in known else ""
 
 
-def _prior(models: Sequence[Model], tallies: Mapping[str, ModelTally]) -> Prior:
+def _recorded(learned: Learned | None, column: Ints) -> tuple[Floats | None, Floats | None]:
+    """Mean quality and answer length [M] of recorded models, NaN for the others: undeclared models are like them."""
+    if learned is None:
+        return None, None
+    held_out = learned.held_out
+    answers = np.maximum(0.0, held_out.tokens - learned.input_tokens[:, None])
+    quality, length = (table.mean(axis=0).take(np.maximum(column, 0)) for table in (held_out.quality, answers))
+    return np.where(column >= 0, quality, np.nan), np.where(column >= 0, length, np.nan)
+
+
+def _prior(
+    models: Sequence[Model],
+    tallies: Mapping[str, ModelTally],
+    quality: Floats | None,
+    output_tokens: Floats | None,
+) -> Prior:
     declared = declared_prior(
         [model.id for model in models],
         quality=[model.quality for model in models],
         tier=[model.tier for model in models],
         output_tokens=[model.output_tokens for model in models],
+        known_quality=quality,
+        known_output_tokens=output_tokens,
     )
     return declared.updated(
         [Tally(name, one.scored, one.score_sum, one.answered, one.output_tokens) for name, one in tallies.items()]

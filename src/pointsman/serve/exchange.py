@@ -284,7 +284,7 @@ class Exchange:
             overhead_s=max(0.0, total - waited),
             candidates=plan.candidates,
             funds=tuple((line.fund, line.amount) for line in last.receipt) if last else (),
-            input_chars=query.input_chars,
+            input_chars=0 if query.images else query.input_chars,
             parent=self.client.headers.get("traceparent", ""),
         )
 

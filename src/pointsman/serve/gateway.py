@@ -26,7 +26,7 @@ from pointsman.ledger.entries import Audit
 from pointsman.ledger.sqlite import SqliteBook
 from pointsman.outcomes import OutcomeLog, OutcomeRow, prompt_id_of
 from pointsman.pool.settings import Settings
-from pointsman.serve.access import Keys
+from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
 from pointsman.serve.exchange import Rig
 from pointsman.serve.finished import Finished
@@ -71,7 +71,7 @@ class Gateway:
         self.settings, self._reread, self.number = settings, reread, number
         self.metrics, self.logs = Metrics(), Logs(settings.telemetry, _secrets(settings))
         self.logs.take_over()
-        self.traces = Traces(settings.telemetry.otlp) if settings.telemetry.otlp else None
+        self.traces = Traces(settings.telemetry.otlp, self.logs.redact) if settings.telemetry.otlp else None
         self.keys = Keys(settings.state / "keys.sqlite", settings.master_key)
         self.journal = Journal(settings.state / "decisions.sqlite", settings.telemetry.keep_decisions_s)
         self.owner = Owner(settings.state)
@@ -91,7 +91,6 @@ class Gateway:
         self._outcomes = OutcomeLog(settings.state / "outcomes")
         self._rows: list[OutcomeRow] = []
         self._prompts = Prompts(settings.state / "prompts.sqlite", settings.telemetry.keep_decisions_s)
-        self.draining = False
         self.rig: Rig
         self._clockwork: asyncio.Task[None] | None = None
         self.switchboard = Switchboard(
@@ -153,7 +152,7 @@ class Gateway:
         self.switchboard.scheme = scheme
 
     def _scheme(self, prices: Mapping[str, float] | None) -> Scheme:
-        self._built_at = time.monotonic()
+        self._built_at, self._keys_built = time.monotonic(), self.keys.generation
         return build_scheme(
             self.settings,
             self._embedder,
@@ -163,6 +162,17 @@ class Gateway:
             today(),
             prices,
         )
+
+    def principal_of(self, secret: str) -> Principal:
+        """Whose secret it is; a key that another process has just made is limited from its first query on.
+
+        Raises:
+            Refusal: no valid key.
+        """
+        principal = self.keys.authenticate(secret, time.time_ns())
+        if self.keys.generation != self._keys_built:
+            self.rebuild()
+        return principal
 
     def rebuild(self) -> None:
         """The same settings with what keys, rates, answers and fits say now."""
@@ -374,6 +384,7 @@ class Gateway:
                 journal.waiting,
                 journal.dropped,
                 journal.failures,
+                0 if self.traces is None else self.traces.dropped,
             )
         )
 

@@ -45,7 +45,7 @@ STATE_VALUE: dict[EndpointState, float] = {"open": 1.0, "probing": 0.5, "closed"
 PARTS = ("cached", "cache_write", "reasoning")
 
 # Else every counter had a second series with its time of birth, in a single process only.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 Metric = TypeVar("Metric", GatheredCounter, GatheredHistogram)
 
@@ -60,7 +60,8 @@ class Condition:
         prices: by fund, quality per unit.
         endpoints: state by name, as this worker sees it.
         snapshot_at_s: when the snapshot in use was made, Unix seconds.
-        journal_waiting, journal_dropped, journal_failures: of this worker, the latter two since its start.
+        journal_waiting, journal_dropped, journal_failures, traces_dropped: of this worker; all but the first since its
+            start.
     """
 
     balances: Iterable[Balance] = ()
@@ -71,6 +72,7 @@ class Condition:
     journal_waiting: int = 0
     journal_dropped: int = 0
     journal_failures: int = 0
+    traces_dropped: int = 0
 
 
 class _Children(Generic[Metric]):
@@ -120,7 +122,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._settles: list[Callable[[], None]] = []
         self._lock = threading.Lock()
-        self._dropped = self._failures = 0
+        self._before = Condition()
         self._declare_exchanges()
         self._declare_money()
         self._declare_condition()
@@ -180,6 +182,7 @@ class Metrics:
         )
         self._journal_dropped = self._counter("pointsman_journal_dropped", "Rows that the journal had to drop.")
         self._journal_failures = self._counter("pointsman_journal_failures", "Failed reads and writes of the journal.")
+        self._traces_dropped = self._counter("pointsman_traces_dropped", "Exchanges that no span was made of.")
         self._reloads = self._counter("pointsman_reloads", "Reloads of the configuration.", "result")
 
     def _counter(self, name: str, text: str, *labels: str) -> _Children[GatheredCounter]:
@@ -281,9 +284,10 @@ class Metrics:
         self._snapshot.set(now.snapshot_at_s)
         self._journal_waiting.set(now.journal_waiting)
         with self._lock:
-            self._journal_dropped.note(max(0, now.journal_dropped - self._dropped))
-            self._journal_failures.note(max(0, now.journal_failures - self._failures))
-        self._dropped, self._failures = now.journal_dropped, now.journal_failures
+            self._journal_dropped.note(max(0, now.journal_dropped - self._before.journal_dropped))
+            self._journal_failures.note(max(0, now.journal_failures - self._before.journal_failures))
+            self._traces_dropped.note(max(0, now.traces_dropped - self._before.traces_dropped))
+        self._before = now
 
 
 def shared() -> bool:

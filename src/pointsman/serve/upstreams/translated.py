@@ -68,7 +68,7 @@ class CountedRelay(EventRelay):
 
     # Made when it is asked for, not at every token.
     @property
-    def usage(self) -> Usage | None:  # type: ignore[override]
+    def usage(self) -> Usage | None:
         """As reported so far; until the last report, the answer's tokens are counted from its characters.
 
         Anthropic tells the prompt's tokens at the beginning and the answer's at the end. A stream that is left

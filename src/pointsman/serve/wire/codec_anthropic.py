@@ -36,6 +36,7 @@ ANSWER_TOOL = "answer_as_json__"
 _KEPT = {name: name for name in ("top_p", "top_k", "thinking", "metadata", "output_config", "cache_control", "stream")}
 _SYSTEM = frozenset({"system", "developer"})
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 _NO_REASONING = re.compile(r"claude-(?:2|instant|3-(?:haiku|opus|sonnet|5))")
 _OLD = re.compile(r"claude-(?:2|instant|3)|claude-(?:opus|sonnet)-4(?:$|-[01](?:$|-)|-20\d{6})")
 _BUDGETED = re.compile(_OLD.pattern + r"|claude-(?:opus|sonnet|haiku)-4-5")
@@ -122,7 +123,7 @@ def _blocks_of(message: dict[str, Any], role: str, place: str) -> list[dict[str,
         return _assistant_blocks(message, place)
     if role == "tool":
         blocks = _blocks(message.get("content"), f"{place}.content")
-        called = as_text(message.get("tool_call_id"), f"{place}.tool_call_id")
+        called = _call_id(message.get("tool_call_id"), f"{place}.tool_call_id")
         return [{"type": "tool_result", "tool_use_id": called, "content": blocks}]
     raise malformed(f"{place}.role", "must be `system`, `developer`, `user`, `assistant` or `tool`")
 
@@ -138,7 +139,7 @@ def _assistant_blocks(message: dict[str, Any], place: str) -> list[dict[str, Any
         found.append(
             {
                 "type": "tool_use",
-                "id": as_text(call.get("id"), f"{where}.id"),
+                "id": _call_id(call.get("id"), f"{where}.id"),
                 "name": as_text(function.get("name"), f"{where}.function.name"),
                 "input": arguments_of(function.get("arguments"), f"{where}.function.arguments"),
             }
@@ -146,12 +147,17 @@ def _assistant_blocks(message: dict[str, Any], place: str) -> list[dict[str, Any
     return found
 
 
+def _call_id(made: Any, place: str) -> str:
+    """A call's id in the letters that Anthropic takes: an earlier turn may have come from another upstream."""
+    return _NOT_IN_IDS.sub("_", as_text(made, place))
+
+
 def _blocks(content: Any, place: str) -> list[dict[str, Any]]:
-    """The blocks of a turn's content, without empty texts, which Anthropic refuses."""
+    """The blocks of a turn's content, without texts of white space alone, which Anthropic refuses."""
     found = []
     for where, part in parts_of(content, place):
         block = _block(part, where)
-        if block.get("text") != "":
+        if block["type"] != "text" or block["text"].strip():
             cached = part.get("cache_control")
             found.append(block if cached is None else {**block, "cache_control": cached})
     return found

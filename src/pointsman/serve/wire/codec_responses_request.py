@@ -29,7 +29,6 @@ _KEPT = {
     "max_output_tokens": "max_tokens",
     "temperature": "temperature",
     "top_p": "top_p",
-    "parallel_tool_calls": "parallel_tool_calls",
     "user": "user",
     "stream": "stream",
 }
@@ -165,9 +164,10 @@ def _add_output(found: list[dict[str, Any]], item: dict[str, Any], place: str) -
 def _put_tools(chat: dict[str, Any], body: dict[str, Any]) -> None:
     tools = [_tool(tool, place) for place, tool in objects(body.get("tools"), "tools")]
     if tools:
-        chat["tools"] = tools
+        # Chat refuses it where there are no tools, `/v1/responses` doesn't.
+        chat.update(copied(body, {"parallel_tool_calls": "parallel_tool_calls"}), tools=tools)
     choice = body.get("tool_choice")
-    if choice is not None and (tools or choice != "auto"):
+    if choice is not None and (tools or choice not in ("auto", "none")):
         chat["tool_choice"] = _choice(choice)
 
 

@@ -104,6 +104,5 @@ async def _client(http: aiohttp.ClientSession, url: str, body: dict[str, Any], l
                 return answer.status
     except TimeoutError:
         return LEFT
-    except aiohttp.ClientError as e:
-        print(repr(e))
+    except aiohttp.ClientError:
         return BROKEN

@@ -188,9 +188,12 @@ def main() -> None:
     python = make_litellm(asked.make_litellm) if asked.make_litellm else asked.litellm
     on_core(OTHER_CORE)
     began = time.time()
-    with folder_for(asked.folder) as folder, upstream(folder, asked.pause_ms) as (url, process):
-        with all_of(folder, url, asked.data, python) as subjects:
-            found = rounds_of(subjects, process, asked.rounds, asked.seconds)
+    with (
+        folder_for(asked.folder) as folder,
+        upstream(folder, asked.pause_ms) as (url, process),
+        all_of(folder, url, asked.data, python) as subjects,
+    ):
+        found = rounds_of(subjects, process, asked.rounds, asked.seconds)
     rows = judged(found)
     show(found, rows)
     print(f"{time.time() - began:.0f} s, load average {os.getloadavg()[0]:.1f}")

@@ -135,9 +135,12 @@ class Keys:
         if self._master is not None and hmac.compare_digest(given, self._master):
             return Principal(MASTER, admin=True)
         self._look(at_ns)
-        for known, principal in self._known.get(given[:8], ()):
-            if hmac.compare_digest(given, known) and (principal.expires_ns is None or at_ns < principal.expires_ns):
-                return principal
+        principal = self._found(given, at_ns)
+        if principal is None and not self._open:
+            self._look(at_ns, again=True)  # another worker may have made it a moment ago
+            principal = self._found(given, at_ns)
+        if principal is not None:
+            return principal
         if self._open:
             return Principal("", admin=True)
         raise Refusal(
@@ -156,9 +159,15 @@ class Keys:
         told, self._told = self._told, self.generation
         return told != self.generation
 
-    def _look(self, at_ns: int) -> None:
-        """Reads the keys again if another process has changed them; looks at most once a second."""
-        if abs(at_ns - self._looked_ns) < REFRESH_NS:
+    def _found(self, given: bytes, at_ns: int) -> Principal | None:
+        for known, principal in self._known.get(given[:8], ()):
+            if hmac.compare_digest(given, known) and (principal.expires_ns is None or at_ns < principal.expires_ns):
+                return principal
+        return None
+
+    def _look(self, at_ns: int, *, again: bool = False) -> None:
+        """Reads the keys again if another process has changed them; looks at most once a second, unless `again`."""
+        if not again and abs(at_ns - self._looked_ns) < REFRESH_NS:
             return
         try:
             version = self._file.version()

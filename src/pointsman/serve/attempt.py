@@ -26,7 +26,6 @@ from pointsman.serve.finished import Hop
 from pointsman.serve.plan import Plan
 from pointsman.serve.scheme import CHARS_PER_TOKEN
 from pointsman.serve.till import Till
-from pointsman.serve.upstreams import ADAPTERS
 from pointsman.serve.upstreams.adapter import Answer, FaultKind, Relay, UpstreamFault
 
 ANSWER_BYTES = 64 * 1024 * 1024
@@ -52,7 +51,7 @@ class Attempt:
     ) -> None:
         self.plan, self.held, self.column, self.endpoint = plan, held, column, endpoint
         self._session, self._till = session, till
-        self._adapter = ADAPTERS[endpoint.kind]
+        self._adapter = plan.scheme.adapters[endpoint.kind]
         self._response: aiohttp.ClientResponse | None = None
         self.relay: Relay | None = None
         self.answer: Answer | None = None

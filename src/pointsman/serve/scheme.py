@@ -7,7 +7,7 @@ It reads no file and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -20,10 +20,12 @@ from pointsman.decide.terms import trade_off_price
 from pointsman.ledger.entries import LedgerFund, Line
 from pointsman.ledger.window import Window
 from pointsman.pool.billing import UnitCosts, hold_nano, rates_at, unit_costs
-from pointsman.pool.cards import Capability, Model, Rates
+from pointsman.pool.cards import Capability, Model, Rates, UpstreamKind
 from pointsman.pool.settings import Alias, FundRule, Settings
 from pointsman.records import UNITS, Estimates, Floats, Mask
 from pointsman.router import Snapshot
+from pointsman.serve.upstreams import adapters_of
+from pointsman.serve.upstreams.adapter import Adapter
 
 NANO = 1_000_000_000
 IMAGE_TOKENS = 765  # what OpenAI counts for a 1,024 x 1,024 picture; others are near
@@ -91,6 +93,11 @@ class Scheme:
         """By every name that a client may use."""
         named = {alias.name: alias for alias in self.settings.aliases}
         return named | {f"pointsman/{name}": alias for name, alias in named.items()}
+
+    @cached_property
+    def adapters(self) -> Mapping[UpstreamKind, Adapter]:
+        """How to speak with each kind of endpoint."""
+        return adapters_of(self.models)
 
     @cached_property
     def rates(self) -> tuple[Rates, ...]:

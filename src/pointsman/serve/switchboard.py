@@ -12,13 +12,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
 
 from pointsman.decide.terms import Terms
-from pointsman.ledger.entries import Ask, Balance, Held, Refused
+from pointsman.ledger.entries import Ask, Balance, Ending, Held, Refused
 from pointsman.pool.settings import Alias
 from pointsman.records import REASONS, Estimates, Floats, Mask, Prompts
 from pointsman.router import Moment, embed, route
@@ -94,7 +95,12 @@ class Switchboard:
             Refusal: unknown model, not allowed, nobody capable, not worth it, no money, ledger out of reach.
         """
         asked = self.admit(query, principal)
-        plan = await self._planned(asked)
+        planned = self._planned(asked)
+        try:
+            plan = await planned
+        except asyncio.CancelledError:
+            self._give_back(planned)
+            raise
         if plan.held is not None:
             return plan
         queued = asked.alias is not None and asked.alias.scarcity == "queue"
@@ -106,7 +112,7 @@ class Switchboard:
     async def consider(self, query: Query, principal: Principal) -> Plan:
         """The decision alone: nothing is held."""
         asked = self.admit(query, principal)
-        return self._plans([asked])[0]
+        return self._plans([asked], comes=False)[0]
 
     def admit(self, query: Query, principal: Principal) -> Asked:
         """A query that some model may serve, by the hard filters."""
@@ -203,16 +209,27 @@ class Switchboard:
             except Exception as own:
                 future.set_exception(own)
 
-    def _plans(self, batch: list[Asked]) -> list[Plan]:
-        """Decisions for queries under one scheme or several (a swap may fall between two of them)."""
+    def _give_back(self, future: asyncio.Future[Plan]) -> None:
+        """Money that was held in the very turn in which the one who waits for it was cancelled."""
+        if future.done() and not future.cancelled() and future.exception() is None:
+            held = future.result().held
+            if held is not None:
+                self.till.end(Ending(held.id, "void"))
+
+    def _plans(self, batch: list[Asked], *, comes: bool = True) -> list[Plan]:
+        """Decisions for queries under one scheme or several (a swap may fall between two of them).
+
+        Args:
+            comes: they are traffic that prices are solved for, not a question or a further look at one in line.
+        """
         plans: list[Plan | None] = [None] * len(batch)
         for scheme in {id(asked.scheme): asked.scheme for asked in batch}.values():
             rows = [j for j, asked in enumerate(batch) if asked.scheme is scheme]
-            for j, plan in zip(rows, self._scored(scheme, [batch[j] for j in rows]), strict=True):
+            for j, plan in zip(rows, self._scored(scheme, [batch[j] for j in rows], comes=comes), strict=True):
                 plans[j] = plan
         return [plan for plan in plans if plan is not None]
 
-    def _scored(self, scheme: Scheme, batch: list[Asked]) -> list[Plan]:
+    def _scored(self, scheme: Scheme, batch: list[Asked], *, comes: bool) -> list[Plan]:
         """The one rule, for a batch under one scheme."""
         begun = time.perf_counter()
         prompts = embed(
@@ -223,7 +240,8 @@ class Switchboard:
         terms = self._terms(scheme, batch)
         unlimited = np.full(len(scheme.funds), np.inf)  # the ledger says what can be paid, exactly, when it is held
         choices, estimates, scores, _ = route(prompts, scheme.snapshot, unlimited, Moment(0, 0.0), terms=terms)
-        self.witness(estimates, [asked.drawn for asked in batch], np.stack([asked.allowed for asked in batch]))
+        if comes:
+            self.witness(estimates, [asked.drawn for asked in batch], np.stack([asked.allowed for asked in batch]))
         took = (time.perf_counter() - begun) / len(batch)
         ceilings = _ceilings(scheme, batch, estimates, prompts)
         worth = scores if terms.money_price is None else scores + terms.money_price[:, None] * estimates.cost_usd
@@ -310,13 +328,15 @@ class Switchboard:
         self._hold(plans, 0)
         short = [plan for plan in plans if plan.held is None and len(plan.ranked) > OPTIONS]
         if short:
-            self._hold(short, OPTIONS)
+            with suppress(Refusal):  # the ledger failed just now: what is held already must not be lost
+                self._hold(short, OPTIONS)
         took = (time.perf_counter() - begun) / max(1, len(plans))
         for plan in plans:
             plan.stages_s["hold"] = took
         return plans
 
     def _hold(self, plans: list[Plan], skip: int) -> None:
+        plans = [plan for plan in plans if plan.ranked]  # nothing may be worth its price to one that queues
         expires = time.time_ns() + int(self.scheme.settings.failure.hold_s * NANO)
         asks = []
         for plan in plans:
@@ -328,7 +348,7 @@ class Switchboard:
                 plan.held = result
                 if result.option + skip > 0 and plan.reason == "best":
                     plan.reason = "best_payable"
-            else:
+            elif skip == 0:
                 plan.refused = result
 
     async def _patient(self, asked: Asked, plan: Plan) -> Plan:
@@ -342,7 +362,12 @@ class Switchboard:
             async with asyncio.timeout(patience):
                 return await waiting.future
         except TimeoutError:
+            if waiting.future.done() and not waiting.future.cancelled():
+                return waiting.future.result()  # the money came in the same turn as the end of patience
             raise _budget_refusal(waiting.plan) from None
+        except asyncio.CancelledError:
+            self._give_back(waiting.future)
+            raise
         finally:
             if waiting in self._line:
                 self._line.remove(waiting)
@@ -369,10 +394,7 @@ class Switchboard:
         self._look_again(LOOK_AGAIN_S)
 
     def _hold_line(self, line: list[Waiting]) -> None:
-        for one in line:
-            if one.queued:  # prices and money may have changed since; the others only wait for a moment
-                one.asked.scheme = self.scheme
-                one.plan = self._plans([one.asked])[0]
+        line = [one for one in line if not one.queued or self._planned_again(one)]
         self._held([one.plan for one in line])
         balances = {balance.fund: balance for balance in self.till.balances()}
         for one in line:
@@ -380,6 +402,16 @@ class Switchboard:
                 one.future.set_result(one.plan)
             elif not (one.queued or only_held(one.plan, balances)):
                 one.future.set_exception(_budget_refusal(one.plan))
+
+    def _planned_again(self, one: Waiting) -> bool:
+        """A new plan for one in a queue: prices, money, even models may have changed. The others wait for a moment."""
+        try:
+            one.asked = self.admit(one.asked.query, one.asked.principal)
+            one.plan = self._plans([one.asked], comes=False)[0]
+        except Refusal as refusal:
+            one.future.set_exception(refusal)
+            return False
+        return True
 
     def next_hop(self, plan: Plan, hop: int, tried: frozenset[int], *, again: int | None = None) -> Held | None:
         """Money for another model, the next best that isn't in `tried`, or for the same one `again`; None if none."""
@@ -404,9 +436,9 @@ def _new_id() -> str:
 
 def only_held(plan: Plan, balances: Mapping[str, Balance]) -> bool:
     """Whether some option would fit if every open hold of its funds were given back."""
+    unspent = {name: balance.amount - balance.spent for name, balance in balances.items()}
     return any(
-        all(balances[line.fund].amount - balances[line.fund].spent >= line.amount for line in option.lines)
-        for option in plan.options
+        all(unspent.get(line.fund, -1) >= line.amount for line in plan.option(column).lines) for column in plan.ranked
     )
 
 

@@ -42,7 +42,7 @@ FaultKind = Literal["connect", "timeout", "overloaded", "server", "garbage", "br
 
 
 @dataclass(slots=True)
-class UpstreamFault(Exception):
+class UpstreamFault(Exception):  # noqa: N818 (a fault is what it is)
     """An upstream that didn't answer as it should. Never carries a key or an address.
 
     Attributes:
@@ -130,6 +130,8 @@ class Adapter(Protocol):
         """A stream with status 200, about to begin."""
         ...
 
-    def fault(self, query: Query, endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
+    def fault(
+        self, query: Query, endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes
+    ) -> UpstreamFault:
         """What an answer with a status other than 200 means."""
         ...

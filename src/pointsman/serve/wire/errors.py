@@ -66,7 +66,7 @@ ANTHROPIC_TYPE: dict[ErrorType, str] = {
 
 
 @dataclass(slots=True)
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 (an answer, not an error of ours)
     """A request that isn't served, and why.
 
     Args:

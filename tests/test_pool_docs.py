@@ -14,7 +14,13 @@ from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import Settings
 from pointsman.pool.writing import Completed
 
-PAGE = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "configuration.md").read_text()
+README = (ROOT / "README.md").read_text()
+EXAMPLES = [
+    *re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE),
+    *re.findall(r"^```yaml\n(# pointsman.yaml\n.*?)^```", README, re.DOTALL | re.MULTILINE),
+]
 TODAY = date(2026, 6, 1)
 SECTIONS = ("server", "routing", "failure", "learning", "telemetry")
 MODEL = "models: [{id: p/m, base_url: 'http://127.0.0.1:9', rates: free}]\n"
@@ -33,9 +39,10 @@ def settings(folder: Path, text: str) -> Settings:
     return read_settings(path, Completed({}), TODAY)
 
 
-@pytest.mark.parametrize("text", re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_examples_read(tmp_path: Path, text: str) -> None:
-    """Every example on the page is a configuration."""
+    """Every example on the page and in the README is a configuration."""
+    (tmp_path / "my" / "outcomes").mkdir(parents=True)
     assert settings(tmp_path, text).models
 
 

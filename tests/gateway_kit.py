@@ -123,7 +123,7 @@ class GatewayProcess:
     @property
     def children(self) -> list[psutil.Process]:
         """The workers' processes where there are several."""
-        return [one for one in psutil.Process(self.pid).children() if "spawn_main" in " ".join(one.cmdline())]
+        return [one for one in psutil.Process(self.pid).children() if _is_worker(one)]
 
     def signal(self, what: signal.Signals) -> None:
         """Sends a signal to the process that was started."""
@@ -236,6 +236,13 @@ class GatewayProcess:
         """What SQLite itself says of the ledger's file."""
         with contextlib.closing(sqlite3.connect(self.state / "ledger.sqlite")) as connection:
             return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Not the process that keeps track of what workers share, and none that has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one too
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:

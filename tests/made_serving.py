@@ -63,14 +63,18 @@ class Told:
 
 def rates(input: float = 1, output: float = 4, **more: float) -> Rates:
     """Rates in dollars per million tokens that hold for ever, for prompts of any length."""
-    steps = {name: (Step(0, Decimal(str(each))),) for name, each in ({"input": input, "output": output} | more).items()}
+    steps: dict[str, Any] = {
+        name: (Step(0, Decimal(str(each))),) for name, each in ({"input": input, "output": output} | more).items()
+    }
     return Rates(date(2020, 1, 1), "config", **steps)
 
 
 def endpoint(name: str, base_url: str = "http://127.0.0.1:9/v1", model: str = "", **more: Any) -> Endpoint:
     """An OpenAI-like endpoint."""
     shapes: frozenset[Shape] = frozenset({"chat", "completions", "embeddings"})
-    return Endpoint(**{"name": name, "kind": "openai", "base_url": base_url, "model": model or name, "shapes": shapes} | more)
+    return Endpoint(
+        **{"name": name, "kind": "openai", "base_url": base_url, "model": model or name, "shapes": shapes} | more
+    )
 
 
 def model(id: str, *, price: Rates | None = None, **fields: Any) -> Model:

@@ -74,7 +74,7 @@ def test_where_estimates_come_from_is_told(settings: Settings) -> None:
 
 
 def test_real_counts_correct_ours(settings: Settings) -> None:
-    """4,000 characters in 20 answers counted as 2,000 tokens: half way from our 1 to their 2, and held with a tenth more."""
+    """4,000 characters in 20 answers that count 2,000 tokens: half way from our 1 to their 2, held a tenth higher."""
     tallies = {"a/big": ModelTally("a/big", answered=20, input_tokens=2_000, input_chars=4_000)}
     counting = build_scheme(settings, Dot(), None, (), tallies, DAY).counting
     extra = 1_000 / 20 * RATIO_ANSWERS

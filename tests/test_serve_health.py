@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from made_serving import endpoint
@@ -87,6 +87,7 @@ def test_endpoints_are_taken_in_their_order() -> None:
     assert health.states(["a", "b"], 0.0) == {"a": "open", "b": "open"}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from(["fail", "work", "leave", "pick"]), st.sampled_from("ab"), st.floats(0.0, 20.0)),

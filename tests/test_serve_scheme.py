@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from made_serving import USD, model, rates, scheme_of, settings_of
@@ -63,6 +63,7 @@ def test_masks_by_hand(scheme: Scheme) -> None:
     assert scheme.context.tolist() == [8_000, np.inf, np.inf, np.inf]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(st.sampled_from("acmebigosl/*?[]"), max_size=8), max_size=3))
 def test_patterns_are_a_shells(patterns: list[str]) -> None:
     """Whatever a client sends as patterns, a model is in if the standard library's matching says so of one of them."""
@@ -114,6 +115,7 @@ def test_what_is_charged_by_hand(scheme: Scheme) -> None:
     assert scheme.receipt(2, frozenset({0, 3}), 5, 7) == (Line("all", 5), Line("team", 5))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_receipt_within_its_limits_is_within_its_hold(data: st.DataObject) -> None:
     """No answer that keeps to the tokens held for costs more than was held, on any fund."""
@@ -144,7 +146,7 @@ def test_the_knob_has_a_price_once(scheme: Scheme) -> None:
 
 
 def test_funds_as_the_ledger_keeps_them(scheme: Scheme) -> None:
-    """Names, amounts, units and windows are the rules'; estimates count dollars where the ledger counts nano-dollars."""
+    """Names, amounts, units and windows are the rules'; estimates count dollars, the ledger nano-dollars."""
     assert [fund.name for fund in scheme.ledger_funds] == [rule.name for rule in FUNDS]
     assert scheme.ledger_funds[1].window == Window("rolling", 60)
     assert scheme.snapshot.funds.budget.tolist() == [100.0, 50_000.0, 10.0, 5.0, 1.0]

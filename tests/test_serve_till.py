@@ -106,12 +106,14 @@ def test_an_ending_outlives_a_store_that_fails(book: Shaky, monkeypatch: pytest.
         till.hold([ask("a", 4)])
         book.broken = True
         till.end(post("a", 3))
-        while len(troubles) < 3:
-            await asyncio.sleep(0.002)
+        async with asyncio.timeout(5):
+            while len(troubles) < 3:
+                await asyncio.sleep(0.002)
         assert set(troubles) == {("end", "OSError")}
         book.broken = False
-        while not book.ends:
-            await asyncio.sleep(0.002)
+        async with asyncio.timeout(5):
+            while not book.ends:
+                await asyncio.sleep(0.002)
         assert (till.balances()[0].spent, till.balances()[0].held) == (3, 0)
 
     asyncio.run(turn())
@@ -154,7 +156,7 @@ def test_recent_balances_may_be_a_second_old(book: Shaky, monkeypatch: pytest.Mo
     """What clients are told is read from the ledger at most once a second; `balances` is always exact."""
     till, _ = till_over(book)
     now = [1_000.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("pointsman.serve.till.time.monotonic", lambda: now[0])
     assert till.recent()["f"].held == 0
     till.hold([ask("a", 4)])
     now[0] += 0.9

@@ -6,7 +6,7 @@ here is ever a float. What a book does with these values is said in `book`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +56,7 @@ class Ask:
     """
 
     id: str
-    options: tuple[Option, ...]
+    options: Sequence[Option]
     expires_ns: int
     owner: str = ""
 

@@ -131,7 +131,7 @@ def _window(given: Any) -> WindowRule:
     """{"rolling_s": 86400}, or {"every": "month", "zone": "Europe/Berlin"}, or nothing for once and for all."""
     if given is None:
         return WindowRule()
-    if isinstance(given, dict) and set(given) == {"rolling_s"} and isinstance(given["rolling_s"], int):
+    if isinstance(given, dict) and set(given) == {"rolling_s"} and type(given["rolling_s"]) is int:
         return WindowRule("rolling", given["rolling_s"])
     if isinstance(given, dict) and set(given) <= {"every", "zone"} and isinstance(given.get("every"), str):
         return WindowRule("calendar", 0, given["every"], str(given.get("zone", "UTC")))

@@ -129,6 +129,7 @@ class Attempt:
         while not (self.relay.begun or self.relay.ended):
             data = await response.content.readany()
             if not data:
+                self.relay.finish()  # raises an error event that came together with what was fed last
                 raise UpstreamFault("broken", "The model's stream ended before it began.")
             parts.append(self.relay.feed(data))
         self.buffered = b"".join(parts)
@@ -182,7 +183,7 @@ class Attempt:
             return
         self.settled = True
         self.ended_s = time.perf_counter() - self.began
-        if self.fault in FREE or not self._sent:
+        if not self._sent or (self.fault in FREE and not self._answering):
             self._till.end(Ending(self.held.id, "void"))
             return
         self.usage = self._used()
@@ -191,6 +192,11 @@ class Attempt:
         tokens = self.usage.input_tokens + self.usage.output_tokens
         self.receipt = scheme.receipt(self.column, self.plan.drawn, self.cost_nano, tokens)
         self._till.end(Ending(self.held.id, "post", self.receipt))
+
+    @property
+    def _answering(self) -> bool:
+        """Whether a stream had begun, in its content or its counts: what an upstream says no to then, it bills."""
+        return self.relay is not None and (self.relay.begun or self.relay.usage is not None)
 
     def _used(self) -> Usage:
         """Usage as reported; where an answer broke off or reported none, what was certainly read and written."""

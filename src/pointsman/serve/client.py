@@ -7,6 +7,7 @@ nothing of models.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -120,7 +121,7 @@ class Client:
         """A refusal in the client's shape."""
         extra = [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
         if refusal.retry_after_s is not None:
-            extra.append((b"retry-after", str(max(1, round(refusal.retry_after_s + 0.5))).encode()))
+            extra.append((b"retry-after", str(max(1, math.ceil(refusal.retry_after_s))).encode()))
         body = refusal.anthropic() if anthropic else refusal.openai()
         await self.json(body, refusal.status, [*extra, *(headers or [])])
 

@@ -30,6 +30,7 @@ from pointsman.serve.upstreams.adapter import UpstreamFault
 from pointsman.serve.wire.errors import ErrorType, Refusal
 
 LONGEST_PAUSE_S = 5.0
+GONE = 499  # what logs have for a client that left before it was answered
 
 FAULT_TYPE: dict[str, ErrorType] = {
     "timeout": "upstream_timeout",
@@ -85,20 +86,29 @@ class Exchange:
             Refusal: no model answered, and nothing has reached the client.
         """
         outcome: Outcome = "upstream_failed"
+        # An answer that isn't streamed is paid for whether its client waits or not.
+        watch = _Watch(self.client) if self.plan.query.stream else None
         try:
             deadline = asyncio.get_running_loop().time() + self.plan.scheme.settings.failure.total_s
             self.winner = await self._answered(deadline)
-            if self.plan.query.stream:
-                outcome = await self._stream(self.winner, deadline)
+            if watch is not None:
+                outcome = await self._stream(self.winner, deadline, watch)
             else:
                 outcome = await self._whole(self.winner)
-        except (ClientGone, asyncio.CancelledError):
+        except ClientGone:
             outcome = "client_gone"
+            raise
+        except asyncio.CancelledError:
+            outcome = "client_gone"
+            if watch is not None and watch.caught():
+                raise ClientGone from None
             raise
         except Refusal as refusal:
             self.client.status = refusal.status
             raise
         finally:
+            if watch is not None:
+                watch.stop()
             for attempt in self.attempts:
                 attempt.close()
             witness(self._finished(outcome))
@@ -228,27 +238,21 @@ class Exchange:
         await self.client.answer(200, [JSON, *self._headers(attempt)], attempt.body)
         return "served"
 
-    async def _stream(self, attempt: Attempt, deadline: float) -> Outcome:
-        """Relays; leaves off when the client has gone, and says so when the upstream fails."""
-        watch = _Watch(self.client)
+    async def _stream(self, attempt: Attempt, deadline: float, watch: _Watch) -> Outcome:
+        """Relays; says so when the upstream fails."""
         try:
             await self.client.begin(self._headers(attempt), attempt.buffered)
             await attempt.pump(self.client, deadline)
             attempt.settle()
             last = attempt.last_bytes(cost_of(attempt) if self.plan.query.wishes.stream_cost else None)
             await self.client.end(last)
+            watch.stop()  # a server tells of a complete answer as of a client that has left
             await attempt.drained()
         except UpstreamFault as fault:
             self._learn_of(attempt, fault)
             attempt.settle()
             await self.client.end(attempt.stream.fail(_refusal(fault).openai()))
             return "upstream_failed"
-        except asyncio.CancelledError:
-            if watch.caught():
-                raise ClientGone from None
-            raise
-        finally:
-            watch.stop()
         return "served"
 
     def _headers(self, attempt: Attempt) -> Headers:
@@ -268,7 +272,7 @@ class Exchange:
             shape=query.shape,
             asked=query.model,
             outcome=outcome,
-            status=self.client.status or 502,
+            status=self.client.status or (GONE if outcome == "client_gone" else 502),
             reason=plan.reason,
             model=model.id if model else None,
             provider=model.provider if model else "",

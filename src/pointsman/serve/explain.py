@@ -19,6 +19,10 @@ from pointsman.serve.client import Headers
 from pointsman.serve.plan import Plan
 
 NANO_DIGITS = 9
+RATE_LIMITS = {
+    "requests": (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests"),
+    "tokens": (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens"),
+}
 MOST_EXPLAINED = 24  # models in the debug header; the rest are behind /v1/decisions
 
 
@@ -47,13 +51,18 @@ def answer_headers(plan: Plan, attempt: Attempt, balances: Mapping[str, Balance]
 
 def rate_limits(attempt: Attempt, balances: Mapping[str, Balance]) -> Headers:
     """`x-ratelimit-*` of the tightest fund in requests and in tokens that the query drew on."""
+    tightest: dict[str, Balance] = {}
+    for line in attempt.held.lines:
+        balance = balances.get(line.fund)
+        if balance is not None and balance.unit in RATE_LIMITS:
+            before = tightest.get(balance.unit)
+            if before is None or balance.remaining < before.remaining:
+                tightest[balance.unit] = balance
     found: Headers = []
-    for unit in ("requests", "tokens"):
-        drawn = [balances[line.fund] for line in attempt.held.lines if line.fund in balances]
-        tightest = min((b for b in drawn if b.unit == unit), key=lambda b: b.remaining, default=None)
-        if tightest is not None:
-            found.append((f"x-ratelimit-limit-{unit}".encode(), str(tightest.amount).encode()))
-            found.append((f"x-ratelimit-remaining-{unit}".encode(), str(tightest.remaining).encode()))
+    for unit, (limit, remaining) in RATE_LIMITS.items():
+        if unit in tightest:
+            found.append((limit, b"%d" % tightest[unit].amount))
+            found.append((remaining, b"%d" % tightest[unit].remaining))
     return found
 
 

@@ -89,7 +89,7 @@ def load_learned(settings: Settings, fingerprint: str) -> Learned | None:
     try:
         with path.open("rb") as file:
             found = pickle.load(file)  # noqa: S301 (a file that this program wrote into its own folder)
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError):
+    except Exception:  # bytes that are no pickle raise nearly anything; another fit takes the file's place
         return None
     return found if isinstance(found, Learned) and found.fingerprint == fingerprint else None
 

@@ -47,6 +47,7 @@ from pointsman.serve.wire.query import Query
 TICK_S = 1.0
 STORED_ROWS = 500  # outcomes that are written as one part
 STORE_S = 30.0
+TELL_S = 0.05  # how long exchanges are gathered for log and metrics
 REBUILD_S = 30.0  # how often tallies of answers are taken over
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class Gateway:
         self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
         self._outcomes = OutcomeLog(settings.state / "outcomes")
         self._rows: list[OutcomeRow] = []
+        self._ended: list[Finished] = []
+        self._later: Callable[[], object] = self._tell  # at once, until there is a loop
         self._prompts = Prompts(settings.state / "prompts.sqlite", settings.telemetry.keep_decisions_s)
         self.rig: Rig
         self._clockwork: asyncio.Task[None] | None = None
@@ -115,10 +118,13 @@ class Gateway:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self.rig = Rig(self.switchboard, self.till, self.health, session, random.Random())  # noqa: S311 (jitter)
+        loop = asyncio.get_running_loop()
+        self._later = lambda: loop.call_later(TELL_S, self._tell)
         self._clockwork = asyncio.create_task(self._tick_forever())
 
     async def stop(self) -> None:
         """Books and writes everything that is left."""
+        self._tell()
         if self._clockwork is not None:
             self._clockwork.cancel()
             await asyncio.gather(self._clockwork, return_exceptions=True)
@@ -307,17 +313,29 @@ class Gateway:
     # What happened
 
     def observe(self, finished: Finished, query: Query | None) -> None:
-        """One exchange, ended: to the metrics, the log, the journal, the traces and the outcomes. Never fails."""
+        """One exchange, ended: to the journal and the outcomes, and to metrics, log and traces soon. Never fails."""
         try:
-            self.metrics.observe(finished)
-            self.logs.exchange(finished)
-            if self.traces is not None:
-                self.traces.add(finished)
             if finished.decision_id and query is not None:
                 self.journal.add(finished)
                 self._remember(finished, query)
         except Exception:
             log.exception("an exchange could not be recorded")
+        self._ended.append(finished)
+        if len(self._ended) == 1:
+            self._later()
+
+    def _tell(self) -> None:
+        """Metrics, log and traces of what has ended; many at once take a third of the time that each alone would."""
+        ended, self._ended = self._ended, []
+        try:
+            for finished in ended:
+                self.metrics.observe(finished)
+            self.logs.exchange(*ended)
+            if self.traces is not None:
+                for finished in ended:
+                    self.traces.add(finished)
+        except Exception:
+            log.exception("exchanges could not be told of")
 
     def _remember(self, finished: Finished, query: Query) -> None:
         usage = finished.usage
@@ -371,6 +389,7 @@ class Gateway:
 
     def show(self) -> None:
         """How the gateway stands, to the metrics."""
+        self._tell()
         scheme = self.scheme
         names = [endpoint.name for model in scheme.models for endpoint in model.endpoints]
         journal = self.journal.health()
@@ -421,5 +440,6 @@ def _needs_restart(old: Settings, new: Settings) -> list[str]:
         "learning.embedder": (old.learning.embedder, new.learning.embedder),
         "learning.history": (old.learning.history, new.learning.history),
         "failure.connect": (old.failure.connect_s, new.failure.connect_s),
+        "routing.expect_per_day": (old.routing.expect_per_day, new.routing.expect_per_day),
     }
     return [name for name, (one, other) in pairs.items() if one != other]

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from pointsman.serve.finished import Finished
 from pointsman.serve.journal_file import (
     BEGINNINGS,
@@ -32,6 +30,7 @@ from pointsman.serve.journal_file import (
     ModelTally,
     body_of,
     open_journal,
+    read_body,
     sweep,
     write,
 )
@@ -111,8 +110,7 @@ class Journal:
         row = (body_of(finished), None) if finished is not None else self._read(GET, decision_id)
         if row is None:
             return None
-        kept: dict[str, Any] = orjson.loads(row[0])
-        return kept | {"score": row[1] if score is None else score}
+        return read_body(row[0]) | {"score": row[1] if score is None else score}
 
     def feedback(self, decision_id: str, score: float) -> bool:
         """Completes a decision with how good the answer was; the last word counts. False for an unknown id.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 
@@ -127,6 +127,14 @@ class Batch:
         self.conversations = older.conversations | self.conversations
 
 
+@runtime_checkable
+class Columnar(Protocol):
+    """Records that are kept by column, since that takes a tenth of the time."""
+
+    def columns(self) -> dict[str, Any]:
+        """Lists or arrays of one length, by field."""
+
+
 def sweep(db: sqlite3.Connection, now_ns: int, keep_ns: int) -> None:
     """Forgets what is older than it is to be kept, a piece at a time."""
     db.execute(SWEEP_CONVERSATIONS, (now_ns - CONVERSATION_NS,))
@@ -140,10 +148,21 @@ def body_of(finished: Finished) -> bytes:
     return orjson.dumps(finished, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def read_body(body: bytes) -> dict[str, Any]:
+    """An exchange as `body_of` wrote it; its candidates are records again."""
+    kept: dict[str, Any] = orjson.loads(body)
+    columns = kept.get("candidates")
+    if isinstance(columns, dict):
+        kept["candidates"] = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return kept
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, Sequence):  # candidates that are only made when somebody looks
+    if isinstance(value, Columnar):
+        return value.columns()
+    if isinstance(value, Sequence):
         return list(value)
     raise TypeError(f"{type(value).__name__} can't be kept")
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import orjson
 
 from pointsman.errors import InputError
+from pointsman.ledger.window import Window
 from pointsman.pool.settings import FundRule, WindowRule
 
 APPLICATION_ID = 0x504D4B59  # "PMKY"
@@ -120,6 +121,11 @@ def check(record: KeyRecord) -> None:
         )
     if record.expires_ns is not None and record.expires_ns <= record.created_ns:
         raise InputError("it would have expired already", place=f"key {record.id}", remedy="give a time to come")
+    if record.expires_ns is not None and record.expires_ns >= 2**63:
+        raise InputError("it would expire in centuries", place=f"key {record.id}", remedy="leave it out for no expiry")
+    if record.budget is not None:
+        window = record.budget.window  # one that the ledger can't keep would stop the gateway at its next start
+        Window(window.kind, window.length_s, window.every, window.zone)
     amounts = {
         "the budget": record.budget.amount_nano if record.budget else None,
         "the requests a minute": record.requests_per_minute,

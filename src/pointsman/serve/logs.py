@@ -68,16 +68,21 @@ class Logs:
         """Others from now on, after a reload."""
         self.redact.set_secrets(secrets)
 
-    def exchange(self, finished: Finished) -> None:
-        """One line for an exchange that has ended: a warning if an upstream failed or a hold was overrun."""
+    def exchange(self, *ended: Finished) -> None:
+        """One line for each exchange that has ended: a warning if an upstream failed or a hold was overrun."""
+        lines = [line for line in map(self._exchange_line, ended) if line]
+        if lines:
+            self._sink.line(b"\n".join(lines))
+
+    def _exchange_line(self, finished: Finished) -> bytes:
         odd = finished.outcome == "upstream_failed" or finished.overrun_nano
         level = "warning" if odd else "info"
         if self._silent or LEVELS[level] < self._level:
-            return
+            return b""
         asked = self._shown.text(finished.asked)
         fields = {"time": self._time(), "level": level, "event": "exchange"} | exchange_fields(finished, asked)
         # Its fields are known and plain, so that they need no cleaning, except for a terminal.
-        self._sink.line(self.redact(_json(fields) if self._console is None else self._text(level, fields)))
+        return self.redact(_json(fields) if self._console is None else self._text(level, fields))
 
     def take_over(self) -> None:
         """Sends what all other libraries log through here; the server's own line a request is dropped for ours."""

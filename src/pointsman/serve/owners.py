@@ -37,7 +37,7 @@ class Owner:
         try:
             with path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):  # a directory: the empty name, which is nobody's
             return False
         except BlockingIOError:
             return True

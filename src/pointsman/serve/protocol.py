@@ -51,6 +51,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; what follows is a body, which the application limits."""
+        # One read may bring a head and a body; only where both together are that large they are told apart.
+        if self._head_size > self.header_bytes and self._head() > self.header_bytes:
+            self.app = _head_too_large
         self._in_head, self._head_size = False, 0
         self._not_due()
         super().on_headers_complete()
@@ -59,6 +62,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """The body is whole; what follows is another head."""
         self._in_head = True
         super().on_message_complete()
+
+    def _head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _not_due(self) -> None:
         if self._head_due is not None:
@@ -71,13 +77,24 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(b"408 Request Timeout", b"The request's head didn't come in time.")
 
     def _refuse(self, status: bytes, message: bytes) -> None:
-        body = b'{"error":{"message":"' + message + b'","type":"invalid_request_error","param":null,"code":null}}'
+        body = _error(message)
         head = (
             b"HTTP/1.1 " + status + b"\r\ncontent-type: application/json\r\nconnection: close\r\n"
             b"content-length: " + str(len(body)).encode() + b"\r\n\r\n"
         )
         self.transport.write(head + body)
         self.transport.close()
+
+
+def _error(message: bytes) -> bytes:
+    return b'{"error":{"message":"' + message + b'","type":"invalid_request_error","param":null,"code":null}}'
+
+
+async def _head_too_large(_: Any, __: Any, send: Any) -> None:
+    """Answers in the application's place, and closes."""
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": _error(b"The request's head is too large.")})
 
 
 def limited(header_bytes: int, head_s: float) -> type[LimitedProtocol]:

@@ -7,7 +7,7 @@ It reads no file and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -110,6 +110,16 @@ class Scheme:
         return np.array([model.context_tokens or np.inf for model in self.models])
 
     @cached_property
+    def least_context(self) -> float:
+        """Of all context windows: what is shorter fits every model."""
+        return float(self.context.min())
+
+    @cached_property
+    def most_ratio(self) -> float:
+        """Of all expected token ratios."""
+        return float(self.counting.ratio.max())
+
+    @cached_property
     def costs(self) -> UnitCosts:
         """Today's rates as floats, for estimates."""
         return unit_costs(self.models, self.day)
@@ -210,7 +220,15 @@ class Scheme:
     def _in_dollars(self) -> frozenset[str]:
         return frozenset(rule.name for rule in self.funds if rule.unit == "usd")
 
-    def _keep(self, key: object, values: Sequence[bool]) -> None:
+    def kept(self, key: object, make: Callable[[], Mask]) -> Mask:
+        """A mask [M] that depends on nothing but `key`, made once. What `make` raises is raised each time."""
+        found = self._masks.get(key)
+        if found is None:
+            found = make()
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: object, values: Sequence[bool] | Mask) -> None:
         if len(self._masks) > 10_000:  # patterns come from clients: put a limit on everything
             self._masks.clear()
         self._masks[key] = np.array(values, np.bool_)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -25,13 +26,16 @@ from pointsman.records import REASONS, Estimates, Floats, Mask, Prompts
 from pointsman.router import Moment, embed, route
 from pointsman.serve.access import Principal
 from pointsman.serve.health import Health
-from pointsman.serve.plan import Candidates, Plan
+from pointsman.serve.plan import Candidates, Options, Plan
 from pointsman.serve.scheme import NANO, Scheme, counted_tokens
 from pointsman.serve.till import Till
 from pointsman.serve.wire.errors import Refusal
 from pointsman.serve.wire.query import Query
 
 log = logging.getLogger(__name__)
+
+# Ids need to differ, between workers too, and nothing more: what belongs to a key is shown to that key alone.
+_LOTS = random.Random(secrets.token_bytes(32))  # noqa: S311
 
 LOOK_AGAIN_S = 0.1
 OPTIONS = 4  # models that one hold tries at once; the rest are tried after these
@@ -135,6 +139,21 @@ class Switchboard:
 
     def _allowed(self, scheme: Scheme, query: Query, principal: Principal, alias: Alias | None, counted: float) -> Mask:
         """Models [M] that pass every hard filter; each filter that leaves nobody is named."""
+        wishes = query.wishes
+        mine = scheme.kept(
+            ("allowed", query.model, principal.models, wishes.models, wishes.residency, query.needs),
+            lambda: self._filtered(scheme, query, principal, alias),
+        )
+        # The real count is within the `most` ratio, so what fits by the expected one may be tried.
+        least_answer = min(query.max_output_tokens or 1, 1 << 40)
+        if counted * scheme.most_ratio + least_answer > scheme.least_context:
+            mine = mine & (counted * scheme.counting.ratio + least_answer <= scheme.context)
+            message = f"The prompt (about {counted:,.0f} tokens) and its answer fit no allowed model's context."
+            _some(mine, message, "messages")
+        return self._with_health(scheme, mine)
+
+    def _filtered(self, scheme: Scheme, query: Query, principal: Principal, alias: Alias | None) -> Mask:
+        """Models [M] that pass what doesn't depend on the prompt's length or on the moment."""
         named = np.zeros(len(scheme.models), np.bool_)
         if alias is None:
             named[scheme.column[query.model]] = True
@@ -152,18 +171,12 @@ class Switchboard:
         if alias is not None or query.needs:
             mine = mine & scheme.with_capability(query.needs) if alias is not None else mine & _capable(scheme, query)
             _some(mine, f"No allowed model offers {', '.join(sorted(query.needs)) or 'this API'}.", "model")
-        # The real count is within the `most` ratio, so what fits by the expected one may be tried.
-        least_answer = min(query.max_output_tokens or 1, 1 << 40)
-        mine = mine & (counted * scheme.counting.ratio + least_answer <= scheme.context)
-        _some(
-            mine, f"The prompt (about {counted:,.0f} tokens) and its answer fit no allowed model's context.", "messages"
-        )
-        return self._with_health(scheme, mine)
+        return mine
 
     def _with_health(self, scheme: Scheme, allowed: Mask) -> Mask:
-        now = time.monotonic()
         if not self.health.troubled:
             return allowed
+        now = time.monotonic()
         up = np.array([self.health.up(model.endpoints, now) for model in scheme.models], np.bool_)
         if not (allowed & up).any():
             raise Refusal(
@@ -340,8 +353,7 @@ class Switchboard:
         expires = time.time_ns() + int(self.scheme.settings.failure.hold_s * NANO)
         asks = []
         for plan in plans:
-            columns = plan.ranked[skip : None if skip else OPTIONS]
-            plan.options = tuple(plan.option(i) for i in columns)
+            plan.options = Options(plan, plan.ranked[skip : None if skip else OPTIONS])
             asks.append(Ask(f"{plan.decision_id}:0", plan.options, expires, self.owner))
         for plan, result in zip(plans, self.till.hold(asks) if asks else (), strict=True):
             if isinstance(result, Held):
@@ -423,7 +435,7 @@ class Switchboard:
         )
         if not columns:
             return None
-        plan.options = tuple(plan.option(i) for i in columns[:OPTIONS])
+        plan.options = Options(plan, columns[:OPTIONS])
         expires = time.time_ns() + int(plan.scheme.settings.failure.hold_s * NANO)
         (result,) = self.till.hold([Ask(f"{plan.decision_id}:{hop}", plan.options, expires, self.owner)])
         return None if isinstance(result, Refused) else result
@@ -431,7 +443,7 @@ class Switchboard:
 
 def _new_id() -> str:
     """Unique, and growing with time so that the ledger's index stays compact."""
-    return f"dec_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+    return f"dec_{time.time_ns() // 1_000_000:012x}{_LOTS.getrandbits(48):012x}"
 
 
 def only_held(plan: Plan, balances: Mapping[str, Balance]) -> bool:

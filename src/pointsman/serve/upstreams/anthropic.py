@@ -58,7 +58,7 @@ class AnthropicAdapter:
             body = message_request(chat_codec(query).to_chat(query.body), endpoint.model, limit)
             if query.stream:
                 body["stream"] = True
-        return Call(_address(endpoint), json_bytes(body), _headers(endpoint))
+        return Call(_address(endpoint), json_bytes(body), _headers(endpoint, query.betas))
 
     def read(self, query: Query, endpoint: Endpoint, body: bytes) -> Answer:  # noqa: ARG002 (the protocol's)
         """A whole message, in the client's shape."""
@@ -95,11 +95,14 @@ def _address(endpoint: Endpoint) -> str:
     return f"{base}/messages" if base.endswith("/v1") else f"{base}/v1/messages"
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
+def _headers(endpoint: Endpoint, betas: str) -> dict[str, str]:
     headers = {"content-type": "application/json", "anthropic-version": VERSION}
     if endpoint.key:
         headers["x-api-key"] = endpoint.key
-    return {**headers, **endpoint.headers}
+    headers |= endpoint.headers
+    if betas:  # after the ones that the endpoint always wants
+        headers["anthropic-beta"] = ",".join(filter(None, (headers.get("anthropic-beta"), betas)))
+    return headers
 
 
 def _block_chars(block: Mapping[str, Any]) -> int:

@@ -47,6 +47,7 @@ def usage_of_message(fields: Any) -> Usage | None:
         cached_tokens=read,
         cache_write_tokens=written,
         reasoning_tokens=count(fields.get("output_tokens_details"), "thinking_tokens"),
+        cache_write_1h_tokens=min(written, count(fields.get("cache_creation"), "ephemeral_1h_input_tokens")),
     )
 
 

@@ -57,6 +57,7 @@ class Query:
         prefixes: digests of its messages up to each earlier turn, the longest first; empty for a single turn.
         wishes: what it asks of the router.
         idempotency: the client's `idempotency-key`, None where it sent none.
+        betas: the client's `anthropic-beta`, which its body may be meant with; "" where it sent none.
     """
 
     shape: Shape
@@ -75,3 +76,4 @@ class Query:
     prefixes: tuple[bytes, ...] = ()
     wishes: Wishes = Wishes()
     idempotency: str | None = None
+    betas: str = ""

@@ -7,6 +7,7 @@ into the nearest floating one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from pointsman.serve.wire.wishes import read_wishes
 
 MODEL_CHARS = 256
 IDEMPOTENCY_CHARS = 256
+BETAS = re.compile(r"[A-Za-z0-9 ,._-]{1,1024}")
 # JSON's writer goes 254 deep, and a body is put a few levels deeper when it is translated.
 MOST_DEPTH = 200
 
@@ -76,6 +78,7 @@ def read_query(shape: Shape, body: bytes, headers: Mapping[str, str]) -> Query:
         prefixes=prefixes,
         wishes=wishes,
         idempotency=_idempotency(headers),
+        betas=_betas(headers) if shape == "messages" else "",
     )
 
 
@@ -119,4 +122,11 @@ def _idempotency(headers: Mapping[str, str]) -> str | None:
         return None
     if not 0 < len(value) <= IDEMPOTENCY_CHARS or not value.isprintable():
         raise malformed(f"`idempotency-key` must be 1 to {IDEMPOTENCY_CHARS} printable characters.", "idempotency-key")
+    return value
+
+
+def _betas(headers: Mapping[str, str]) -> str:
+    value = headers.get("anthropic-beta", "")
+    if value and not BETAS.fullmatch(value):
+        raise malformed("`anthropic-beta` must be names with commas between them.", "anthropic-beta")
     return value

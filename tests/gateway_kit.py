@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
 import httpx
 import psutil
@@ -25,9 +25,6 @@ import yaml
 
 from pointsman.ledger.entries import Audit, Balance, OpenHold
 from pointsman.ledger.sqlite import SqliteBook
-from stub_upstream import Stub
-
-T = TypeVar("T")
 
 MASTER = "sk-master-0123456789abcdef"
 START_S = 60.0
@@ -43,26 +40,35 @@ MODELS: tuple[dict[str, Any], ...] = (
 )
 
 
-def openai_model(stub: Stub, **fields: Any) -> dict[str, Any]:
+class Upstream(Protocol):
+    """Where models are: the scripted upstream, or a real server."""
+
+    @property
+    def url(self) -> str:
+        """Its address, without `/v1`."""
+        ...
+
+
+def openai_model(stub: Upstream, **fields: Any) -> dict[str, Any]:
     """A model entry whose upstream is the stub, in OpenAI's language; it is able to do everything."""
     able = ["tools", "vision", "json", "streaming"]
     given = {"kind": "openai", "base_url": f"{stub.url}/v1", "key": "none", "context": 128_000, "capabilities": able}
     return given | fields
 
 
-def anthropic_model(stub: Stub, **fields: Any) -> dict[str, Any]:
+def anthropic_model(stub: Upstream, **fields: Any) -> dict[str, Any]:
     """The same in Anthropic's language."""
     rates = {"input": 3, "output": 15, "cached": 0.3, "cache_write": 3.75}
     return openai_model(stub, kind="anthropic", rates=rates, tier="frontier") | fields
 
 
-def gemini_model(stub: Stub, **fields: Any) -> dict[str, Any]:
+def gemini_model(stub: Upstream, **fields: Any) -> dict[str, Any]:
     """The same in Gemini's language."""
     rates = {"input": 1.25, "output": 10}
     return openai_model(stub, kind="gemini", base_url=f"{stub.url}/v1beta", rates=rates, tier="large") | fields
 
 
-def embedding_model(stub: Stub, **fields: Any) -> dict[str, Any]:
+def embedding_model(stub: Upstream, **fields: Any) -> dict[str, Any]:
     """A model that gives vectors and nothing else."""
     given = openai_model(stub, rates={"input": 0.02}, shapes=["embeddings"], capabilities=["embeddings"])
     return given | fields
@@ -82,7 +88,7 @@ class GatewayProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
         self.write(settings)
 
     def write(self, settings: Mapping[str, Any]) -> None:
@@ -264,7 +270,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def settings_of(
-    stub: Stub, models: Sequence[Mapping[str, Any]] = (), funds: Sequence[Mapping[str, Any]] = (), **sections: Any
+    stub: Upstream, models: Sequence[Mapping[str, Any]] = (), funds: Sequence[Mapping[str, Any]] = (), **sections: Any
 ) -> dict[str, Any]:
     """A configuration over the stub: its models (the three of `MODELS` if none are given) complete themselves."""
     return {
@@ -278,7 +284,7 @@ def settings_of(
 @contextlib.contextmanager
 def running_gateway(
     folder: Path,
-    stub: Stub,
+    stub: Upstream,
     models: Sequence[Mapping[str, Any]] = (),
     funds: Sequence[Mapping[str, Any]] = (),
     *,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway_kit import GatewayProcess, running_gateway, wait_until
+from gateway_kit import MASTER, GatewayProcess, openai_model, running_gateway, wait_until
 from gateway_storm import BROKEN, LEFT, storm, watched
 from stub_upstream import Stub, start_stub
 
@@ -160,10 +160,14 @@ def test_kill_9_mid_flight_loses_no_hold_and_breaks_no_file(gateway: GatewayProc
 
 
 def test_a_killed_workers_holds_are_ended_by_the_others(gateway: GatewayProcess, stub: Stub) -> None:
-    """One of two workers is killed: the other ends its holds, and another one takes its place."""
+    """One of two is killed: the other ends its holds; who takes its place has the configuration that was reloaded."""
     if gateway.workers == 1:
         pytest.skip("takes two workers")
     stub.script("slow", hang="first")
+    before = gateway.settings
+    more = openai_model(stub, id="stub/new", model="new", rates={"input": 1, "output": 1})
+    gateway.write(before | {"models": [*before["models"], more]})
+    assert gateway.post("/admin/reload").status_code == 200
     workers = gateway.children
     thread = threading.Thread(target=lambda: storm(gateway, gateway.key(id="more"), 12, model="stub/slow", stream=True))
     thread.start()
@@ -174,15 +178,21 @@ def test_a_killed_workers_holds_are_ended_by_the_others(gateway: GatewayProcess,
     victim.send_signal(signal.SIGKILL)
     wait_until(lambda: len(gateway.open_holds()) == 12 - theirs, 30)
     wait_until(lambda: len(gateway.children) == 2 and len(gateway.owners()) == 2, 60)
-    for one in workers:
-        if one.is_running():
-            one.send_signal(signal.SIGKILL)
+    # Each on a connection of its own, so that both workers answer some.
+    assert storm(gateway, MASTER, 30, model="stub/new") == {200: 30}
+    survivor = next(one for one in workers if one != victim)
+    survivor.send_signal(signal.SIGKILL)
     thread.join()
     gateway.settled(60)
 
 
-def test_a_graceful_end_leaves_the_books_in_order(gateway: GatewayProcess) -> None:
-    """After all storms: told to end, it ends; the books balance, no hold is left, the file is whole."""
-    assert gateway.stop() in {0, -signal.SIGTERM}
+def test_the_end_leaves_the_books_in_order(gateway: GatewayProcess) -> None:
+    """After all storms, told to end or left alone by who watches it, it ends: no hold is left, the file is whole."""
+    if gateway.workers == 1:
+        assert gateway.stop() in {0, -signal.SIGTERM}
+    else:
+        workers = gateway.children
+        gateway.signal(signal.SIGKILL)
+        wait_until(lambda: not any(one.is_running() for one in workers), 30)
     assert gateway.settled().ok
     assert gateway.integrity() == "ok"

@@ -467,6 +467,22 @@ def test_a_rival_that_fails_leaves_the_first_its_time(stub: Stub) -> None:
     assert scene.seen.outcome == "served"
 
 
+def test_a_race_needs_a_ledger(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be held for a rival because the ledger is out of reach, the first one goes on and answers."""
+    stub.script("one", first_token_s=0.1)
+    board = board_of(models(stub), hedge_after_s=0.02, first_token_s=5.0)
+
+    async def lose(talk: Talk, board: Board, task: asyncio.Task[None]) -> None:
+        def fail(_: Any) -> Any:
+            raise Refusal("ledger_unavailable", "Gone.")
+
+        monkeypatch.setattr(board.till, "hold", fail)
+        await asyncio.wait([task])
+
+    scene = exchanged(board, chat(), lose)
+    assert (scene.seen.outcome, scene.hops) == ("served", [("one", None)])
+
+
 def test_where_both_fail_the_client_hears_of_it(stub: Stub) -> None:
     """Nothing is left held, and a refusal says what the last one's fault was."""
     for name in NAMES:

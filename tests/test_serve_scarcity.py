@@ -15,6 +15,7 @@ from pointsman.ledger.entries import Ending, Line
 from pointsman.pool.settings import Alias, FundRule, RoutingSettings
 from pointsman.serve import switchboard as module
 from pointsman.serve.access import Principal
+from pointsman.serve.client import ClientGone
 from pointsman.serve.plan import Plan
 from pointsman.serve.scheme import Scheme
 from pointsman.serve.till import Till
@@ -341,5 +342,29 @@ def test_a_store_that_fails_keeps_the_line(monkeypatch: pytest.MonkeyPatch) -> N
         assert not waits.done()
         shaky.broken = False
         assert (await waits).held is not None
+
+    asyncio.run(story())
+
+
+def test_a_client_that_leaves_the_line_is_not_served() -> None:
+    """Who leaves while waiting for money is out at once, and the next ending of a hold is another's."""
+
+    async def story() -> None:
+        board = Board(made(patience_s=3_600.0))
+        holding = [await board.switchboard.decide(chat(), ADMIN) for _ in range(2)]
+        gone = asyncio.Event()
+
+        async def left() -> None:
+            await gone.wait()
+
+        task = asyncio.ensure_future(board.switchboard.decide(chat(), ADMIN, left))
+        await settle_down()
+        gone.set()
+        with pytest.raises(ClientGone):
+            await task
+        assert board.switchboard._line == []
+        give(board, holding[0])
+        board.till.flush()
+        assert board.fund("calls")[0] == 1
 
     asyncio.run(story())

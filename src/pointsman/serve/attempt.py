@@ -23,6 +23,7 @@ from pointsman.pool.billing import bill
 from pointsman.pool.cards import Endpoint, Usage
 from pointsman.serve.client import Client, ClientGone
 from pointsman.serve.finished import Hop
+from pointsman.serve.patience import Patience
 from pointsman.serve.plan import Plan
 from pointsman.serve.scheme import CHARS_PER_TOKEN
 from pointsman.serve.till import Till
@@ -145,16 +146,16 @@ class Attempt:
         patience = self.plan.scheme.settings.server.client_timeout_s
         response, relay, sending = self._response, self.stream, False
         try:
-            async with asyncio.timeout_at(deadline) as limit:
+            async with Patience() as limit:
                 while response is not None and not relay.ended:
-                    limit.reschedule(min(deadline, loop.time() + failure.between_tokens_s))
+                    limit.until(min(deadline, loop.time() + failure.between_tokens_s))
                     data = await response.content.readany()
                     if not data:
                         return
                     piece = relay.feed(data)
                     if piece:
                         sending = True
-                        limit.reschedule(loop.time() + patience)
+                        limit.until(loop.time() + patience)
                         await client.more(piece)
                         sending = False
         except aiohttp.ClientError:

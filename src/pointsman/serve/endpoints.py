@@ -13,8 +13,8 @@ import orjson
 
 from pointsman.pool.cards import Shape
 from pointsman.serve.access import Principal, secret_from
-from pointsman.serve.client import JSON, Client
-from pointsman.serve.exchange import Exchange, PassedOn
+from pointsman.serve.client import JSON, Client, ClientGone
+from pointsman.serve.exchange import GONE, Exchange, PassedOn
 from pointsman.serve.explain import explanation
 from pointsman.serve.finished import Finished
 from pointsman.serve.gateway import Gateway
@@ -73,10 +73,10 @@ async def serve(gateway: Gateway, client: Client, shape: Shape) -> None:
         principal = principal_of(gateway, client)
         query = read_query(shape, await body_of(gateway, client), client.headers)
         read_s = time.perf_counter() - began
-        plan = await gateway.switchboard.decide(query, principal)
-    except Refusal as refusal:
+        plan = await gateway.switchboard.decide(query, principal, client.left)
+    except (Refusal, ClientGone) as ended:
         key_id = "" if principal is None else principal.key_id
-        gateway.observe(_refused(refusal, shape, query, key_id, at_ns, began), query)
+        gateway.observe(_not_served(ended, shape, query, key_id, at_ns, began), query)
         raise
     plan.stages_s["read"] = read_s
     exchange = Exchange(gateway.rig, plan, client, at_ns, began)
@@ -95,7 +95,10 @@ async def _pass_on(client: Client, plan: Plan, refusal: PassedOn) -> None:
         await client.refuse(refusal, anthropic=plan.query.shape == "messages", headers=headers)
 
 
-def _refused(refusal: Refusal, shape: Shape, query: Query | None, key_id: str, at_ns: int, began: float) -> Finished:
+def _not_served(
+    ended: Refusal | ClientGone, shape: Shape, query: Query | None, key_id: str, at_ns: int, began: float
+) -> Finished:
+    refusal = ended if isinstance(ended, Refusal) else None
     total = time.perf_counter() - began
     return Finished(
         decision_id="",
@@ -103,9 +106,9 @@ def _refused(refusal: Refusal, shape: Shape, query: Query | None, key_id: str, a
         key_id=key_id,
         shape=shape,
         asked="" if query is None else query.model,
-        outcome="refused",
-        status=refusal.status,
-        reason=refusal.type,
+        outcome="refused" if refusal else "client_gone",
+        status=refusal.status if refusal else GONE,
+        reason=refusal.type if refusal else "",
         stream=query is not None and query.stream,
         total_s=total,
         overhead_s=total,

@@ -12,6 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -129,8 +130,10 @@ class Exchange:
         racing = {first}
         try:
             done, _ = await asyncio.wait(racing, timeout=after)
-            if not done and (other := self._next(None)) is not None:
-                racing.add(asyncio.ensure_future(self._chain(*other, deadline)))
+            if not done:
+                with suppress(Refusal):  # a ledger out of reach is no reason to give the first one up
+                    if (other := self._next(None)) is not None:
+                        racing.add(asyncio.ensure_future(self._chain(*other, deadline)))
             return await _first_success(racing)
         finally:
             for task in racing:

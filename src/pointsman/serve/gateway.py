@@ -24,7 +24,7 @@ from pointsman.errors import InputError
 from pointsman.estimate.embedders import load_embedder
 from pointsman.ledger.entries import Audit
 from pointsman.ledger.sqlite import SqliteBook
-from pointsman.outcomes import OutcomeLog, OutcomeRow, prompt_id_of
+from pointsman.outcomes import OutcomeLog, OutcomeRow
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
@@ -344,8 +344,9 @@ class Gateway:
         for digest in _digests(finished.key_id, query):
             self.journal.remember(digest, finished.model, usage.input_tokens)
         if self.settings.learning.store_prompts and query.text:
+            # By the decision and not by the text: asking again must not take a score back.
             row = OutcomeRow(
-                prompt_id_of(query.text),
+                finished.decision_id,
                 query.text,
                 "live",
                 self._recorded_as(finished.model),
@@ -370,7 +371,8 @@ class Gateway:
             return book.audit()
 
     def _recorded_as(self, model: str) -> str:
-        return history_name(self.scheme.models[self.scheme.column[model]])
+        column = self.scheme.column.get(model)  # None where a reload removed the model while it answered
+        return model if column is None else history_name(self.scheme.models[column])
 
     def _recall(self, key_id: str, query: Query) -> tuple[str, int] | None:
         """Where the conversation that a query continues was served last."""

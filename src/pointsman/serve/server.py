@@ -161,10 +161,20 @@ class _Worker(uvicorn.Server):
         spare_the_collector()
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+            supervisor = multiprocessing.parent_process()
+            if supervisor is not None:
+                loop.add_reader(supervisor.sentinel, self._orphaned, supervisor.sentinel)
             if self._app.gateway is not None:
                 origin = self._app.gateway.scheme.origin
                 log.info("ready on http://%s:%s; estimates from %s", host, port, origin)
+
+    def _orphaned(self, sentinel: int) -> None:
+        """Nobody would pass on a signal any more, nor start another worker."""
+        asyncio.get_running_loop().remove_reader(sentinel)
+        log.error("the process that watches the workers has gone, so this one ends too")
+        self.should_exit = True
 
     def _reload(self) -> None:
         gateway = self._app.gateway
@@ -207,9 +217,17 @@ class Supervisor:
                 worker.kill()
 
     def _start(self, number: int) -> BaseProcess:
+        self._reread()
         worker = self._context.Process(target=_in_worker, args=(self.path, self.settings, self._listening, number))
         worker.start()
         return worker
+
+    def _reread(self) -> None:
+        """What the others may have reloaded meanwhile, a worker must begin with; a file with a slip changes nothing."""
+        server = self.settings.server
+        with contextlib.suppress(InputError):
+            fresh = settings_at(self.path, server.host, server.port, server.workers)
+            self.settings = replace(fresh, state=self.settings.state)
 
     def _replace_dead(self) -> None:
         for number, worker in enumerate(self._workers):

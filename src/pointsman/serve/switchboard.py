@@ -12,7 +12,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -25,6 +25,7 @@ from pointsman.pool.settings import Alias
 from pointsman.records import REASONS, Estimates, Floats, Mask, Prompts
 from pointsman.router import Moment, embed, route
 from pointsman.serve.access import Principal
+from pointsman.serve.client import ClientGone
 from pointsman.serve.health import Health
 from pointsman.serve.plan import Candidates, Options, Plan
 from pointsman.serve.scheme import NANO, Scheme, counted_tokens
@@ -92,10 +93,16 @@ class Switchboard:
     _due: bool = False
     _looking: asyncio.TimerHandle | None = None
 
-    async def decide(self, query: Query, principal: Principal) -> Plan:
+    async def decide(
+        self, query: Query, principal: Principal, left: Callable[[], Awaitable[None]] | None = None
+    ) -> Plan:
         """A plan with money held for its first hop.
 
+        Args:
+            left: returns when the client has gone; asked only where the query has to wait for money.
+
         Raises:
+            ClientGone: it left while it waited.
             Refusal: unknown model, not allowed, nobody capable, not worth it, no money, ledger out of reach.
         """
         asked = self.admit(query, principal)
@@ -111,7 +118,7 @@ class Switchboard:
         balances = {balance.fund: balance for balance in self.till.balances()}
         if not (queued or only_held(plan, balances)):
             raise _budget_refusal(plan)
-        return await self._patient(asked, plan)
+        return await self._patient(asked, plan, left)
 
     async def consider(self, query: Query, principal: Principal) -> Plan:
         """The decision alone: nothing is held."""
@@ -363,13 +370,16 @@ class Switchboard:
             elif skip == 0:
                 plan.refused = result
 
-    async def _patient(self, asked: Asked, plan: Plan) -> Plan:
+    async def _patient(self, asked: Asked, plan: Plan, left: Callable[[], Awaitable[None]] | None) -> Plan:
         """Stands in line while the money is only held, or as long as a queueing alias allows; then is refused."""
         queued = asked.alias is not None and asked.alias.scarcity == "queue"
         patience = asked.alias.queue_s if queued and asked.alias else asked.scheme.settings.routing.patience_s
         waiting = Waiting(asked, plan, queued, asyncio.get_running_loop().create_future())
         self._line.append(waiting)
         self._look_again(LOOK_AGAIN_S)
+        watch = None if left is None else asyncio.ensure_future(left())
+        if watch is not None:
+            watch.add_done_callback(lambda _: waiting.future.cancel())
         try:
             async with asyncio.timeout(patience):
                 return await waiting.future
@@ -379,8 +389,12 @@ class Switchboard:
             raise _budget_refusal(waiting.plan) from None
         except asyncio.CancelledError:
             self._give_back(waiting.future)
+            if watch is not None and watch.done() and not watch.cancelled():
+                raise ClientGone from None
             raise
         finally:
+            if watch is not None:
+                watch.cancel()
             if waiting in self._line:
                 self._line.remove(waiting)
 

@@ -60,7 +60,6 @@ def test_a_limit_moved_on_still_holds() -> None:
 
 def test_a_limit_can_come_nearer() -> None:
     """A limit set sooner than the one before counts at once."""
-
     with pytest.raises(TimeoutError):
         asyncio.run(waits(3_600, 0.01))
 

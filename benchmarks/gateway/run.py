@@ -4,7 +4,9 @@
 
 The relay under test has core 0 to itself; upstream and load generator share core 1, and the table says how busy they
 were. Rounds are interleaved, the relays not under test are stopped, figures are medians over the rounds and ratios
-are taken within a round. Every request asks `auto` with another prompt of about 30 tokens.
+are taken within a round. Every request asks `auto` with another prompt of about 30 tokens. Where a relay's core isn't
+fully busy, the upstream's pauses or another program on the machine hold it back, and its own processor time a request
+says more than its requests a second.
 """
 
 from __future__ import annotations
@@ -75,12 +77,12 @@ def measure(subject: Subject, source: subprocess.Popen[bytes], seconds: float, s
     others = [psutil.Process(), psutil.Process(source.pid)]
     busy, own = cpu_of(others), subject.cpu_s()
     whole = load(subject.port, chats, CONNECTIONS, seconds)
-    load_busy, relay_busy = (cpu_of(others) - busy) / whole.seconds, (subject.cpu_s() - own) / whole.seconds
+    used, load_busy = subject.cpu_s() - own, (cpu_of(others) - busy) / whole.seconds
     single = load(subject.port, chats[::-1], 1, seconds / 2)
     load(subject.port, streams, CONNECTIONS, WARM_UP_S / 2)
-    busy = cpu_of(others)
+    busy, own = cpu_of(others), subject.cpu_s()
     streamed = load(subject.port, streams[::-1], CONNECTIONS, seconds)
-    stream_busy = (cpu_of(others) - busy) / streamed.seconds
+    stream_used, stream_busy = subject.cpu_s() - own, (cpu_of(others) - busy) / streamed.seconds
     return {
         "requests/s": whole.per_second,
         "p50 ms": whole.quantile_ms(0.5),
@@ -90,7 +92,10 @@ def measure(subject: Subject, source: subprocess.Popen[bytes], seconds: float, s
         "streams/s": streamed.per_second,
         "stream p50 ms": streamed.quantile_ms(0.5),
         "RSS MB": subject.rss_mb(),
-        "relay's core busy": relay_busy,
+        "its own µs a request": 1e6 * used / max(1, len(whole.latencies_s)),
+        "its own µs a stream": 1e6 * stream_used / max(1, len(streamed.latencies_s)),
+        "its core busy": used / whole.seconds,
+        "its core busy, streams": stream_used / streamed.seconds,
         "load's core busy": load_busy,
         "load's core busy, streams": stream_busy,
         "failed": float(failed(whole) + failed(single) + failed(streamed)),

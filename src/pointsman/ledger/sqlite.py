@@ -55,17 +55,19 @@ class SqliteBook(Engine):
     Args:
         path: the file; its folder must exist.
         create: whether to make it where there is none.
+        busy_ms: how long an act waits for another process's, in this thread; longer and it is unavailable.
 
     Raises:
         InputError: it can't be used; see `sqlite_file.connected`.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True, busy_ms: int = BUSY_MS) -> None:
         super().__init__()
         self.path = Path(path)
         self._version = -1
         try:
             self._sql = connected(self.path, create=create)
+            self._sql.execute(f"PRAGMA busy_timeout = {int(busy_ms)}")
         except sqlite3.Error as error:
             raise BookUnavailableError(f"{self.path}: {error}") from error
         self._reading(lambda: None)

@@ -45,6 +45,7 @@ from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
 
 TICK_S = 1.0
+BUSY_MS = 25  # other workers' acts take less; a ledger that is locked for longer must not stop the streams
 STORED_ROWS = 500  # outcomes that are written as one part
 STORE_S = 30.0
 TELL_S = 0.05  # how long exchanges are gathered for log and metrics
@@ -77,7 +78,7 @@ class Gateway:
         self.journal = Journal(settings.state / "decisions.sqlite", settings.telemetry.keep_decisions_s)
         self.owner = Owner(settings.state)
         self._ledger_path = settings.state / "ledger.sqlite"
-        self._book = SqliteBook(self._ledger_path)
+        self._book = SqliteBook(self._ledger_path, busy_ms=BUSY_MS)
         self.till = Till(self._book, self._trouble)
         self.health = Health(settings.failure.cooldown_after, settings.failure.cooldown_s)
         self.traffic = Traffic(settings.routing.expect_per_day, settings.server.workers)

@@ -120,6 +120,7 @@ def listen(settings: Settings) -> socket.socket:
 
 def work(path: Path, settings: Settings, listening: socket.socket, number: int) -> None:
     """One worker, until it is told to stop."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     server = settings.server
 
     def reread() -> Settings:

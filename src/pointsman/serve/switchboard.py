@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 _LOTS = random.Random(secrets.token_bytes(32))  # noqa: S311
 
 LOOK_AGAIN_S = 0.1
+LEDGER_PATIENCE_S = 5.0  # how long a query waits for a ledger that is locked
 OPTIONS = 4  # models that one hold tries at once; the rest are tried after these
 LEAST_CEILING = 64
 
@@ -210,7 +211,10 @@ class Switchboard:
             try:
                 self._answer(batch, self._held(self._plans([asked for asked, _ in batch])))
             except Exception as error:
-                self._alone(batch, error)
+                if isinstance(error, Refusal) and error.type == "ledger_unavailable":
+                    self._put_off(batch, error)
+                else:
+                    self._alone(batch, error)
 
     def _answer(self, batch: list[tuple[Asked, asyncio.Future[Plan]]], plans: list[Plan]) -> None:
         for (_, future), plan in zip(batch, plans, strict=True):
@@ -228,6 +232,20 @@ class Switchboard:
                 future.set_result(self._held(self._plans([asked]))[0])
             except Exception as own:
                 future.set_exception(own)
+
+    def _put_off(self, batch: list[tuple[Asked, asyncio.Future[Plan]]], refusal: Refusal) -> None:
+        """Decides again a moment later while the ledger is busy; refuses those who have waited for long enough."""
+        now = time.perf_counter()
+        for asked, future in batch:
+            if future.done():
+                continue
+            if now - asked.since > LEDGER_PATIENCE_S:
+                future.set_exception(refusal)
+            else:
+                self._waiting.append((asked, future))
+        if self._waiting and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._turn)
 
     def _give_back(self, future: asyncio.Future[Plan]) -> None:
         """Money that was held in the very turn in which the one who waits for it was cancelled."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from pointsman.ledger.book import Book
 from pointsman.ledger.entries import Ask, Balance, Ended, Ending, Held, LedgerFund, NotEnded, Refused
 from pointsman.serve.wire.errors import Refusal
 
 RETRY_S = 0.25
+CLOSING_TRIES = 20
 RECENT_S = 1.0
 
 Booked = Callable[[Ended], None]
@@ -55,12 +57,7 @@ class Till:
         try:
             return self.book.hold(asks, time.time_ns())
         except Exception as error:
-            self._on_trouble("hold", type(error).__name__)
-            raise Refusal(
-                "ledger_unavailable",
-                "The ledger can't be reached, so nothing is spent. Try again shortly.",
-                retry_after_s=1,
-            ) from error
+            raise self._unavailable("hold", error) from error
 
     def end(self, ending: Ending, booked: Booked | None = None) -> None:
         """Hands over an ending; never waits, never fails. `booked` is told what was booked."""
@@ -92,21 +89,42 @@ class Till:
             self.on_freed()
 
     def balances(self) -> list[Balance]:
-        """What every fund has, with everything that has ended booked."""
+        """What every fund has, with everything that has ended booked.
+
+        Raises:
+            Refusal: the store fails.
+        """
         self.flush()
-        return self.book.balances(time.time_ns())
+        try:
+            return self.book.balances(time.time_ns())
+        except Exception as error:
+            raise self._unavailable("tell balances", error) from error
 
     def recent(self) -> Mapping[str, Balance]:
         """Balances by fund, at most a second old: good enough to tell a client, never to decide what can be paid."""
         now = time.monotonic()
         if now - self._looked > RECENT_S:
-            self._looked, self._recent = now, {balance.fund: balance for balance in self.balances()}
+            self._looked = now
+            with suppress(Refusal):
+                self._recent = {balance.fund: balance for balance in self.balances()}
         return self._recent
 
     def close(self) -> None:
-        """Books what is left and closes the store."""
-        self.flush()
+        """Books what is left and closes the store; waits for a store that is busy."""
+        for _ in range(CLOSING_TRIES):
+            self.flush()
+            if not self._endings:
+                break
+            time.sleep(RETRY_S)
         self.book.close()
+
+    def _unavailable(self, what: str, error: Exception) -> Refusal:
+        self._on_trouble(what, type(error).__name__)
+        return Refusal(
+            "ledger_unavailable",
+            "The ledger can't be reached, so nothing is spent. Try again shortly.",
+            retry_after_s=1,
+        )
 
     def _later(self) -> asyncio.TimerHandle | None:
         try:

@@ -13,11 +13,12 @@ import pytest
 from made_serving import ADMIN, USD, Board, Shaky, chat, model, priced, scheme_of, settings_of
 from pointsman.ledger.entries import Ending, Line
 from pointsman.pool.settings import Alias, FundRule, RoutingSettings
-from pointsman.serve import switchboard as module
+from pointsman.serve import line as module
 from pointsman.serve.access import Principal
 from pointsman.serve.client import ClientGone
 from pointsman.serve.plan import Plan
 from pointsman.serve.scheme import Scheme
+from pointsman.serve.switchboard import OPTIONS
 from pointsman.serve.till import Till
 from pointsman.serve.wire.errors import Refusal
 
@@ -89,7 +90,7 @@ def test_the_line_is_served_in_its_order() -> None:
             await settle_down()
             assert served == list(range(expected + 1))
         await asyncio.gather(*tasks)
-        assert board.switchboard._line == []
+        assert board.switchboard.line.waiting == []
 
     asyncio.run(story())
 
@@ -133,7 +134,7 @@ def test_patience_ends() -> None:
             await board.switchboard.decide(chat(), ADMIN)
         with pytest.raises(Refusal, match="calls"):
             await board.switchboard.decide(chat(), ADMIN)
-        assert board.switchboard._line == []
+        assert board.switchboard.line.waiting == []
         assert board.fund("calls") == (2, 0)
 
     asyncio.run(story())
@@ -141,7 +142,7 @@ def test_patience_ends() -> None:
 
 def test_more_models_than_one_hold_tries_are_all_looked_at() -> None:
     """The best models' money is only held, that of the many after them is spent: it waits for the best."""
-    models = [model(f"p/m{i}") for i in range(module.OPTIONS + 1)]
+    models = [model(f"p/m{i}") for i in range(OPTIONS + 1)]
     first = FundRule("first", 1, "requests", models=tuple(each.id for each in models[:-1]))
     last = FundRule("last", 0, "requests", models=(models[-1].id,))
 
@@ -362,7 +363,7 @@ def test_a_client_that_leaves_the_line_is_not_served() -> None:
         gone.set()
         with pytest.raises(ClientGone):
             await task
-        assert board.switchboard._line == []
+        assert board.switchboard.line.waiting == []
         give(board, holding[0])
         board.till.flush()
         assert board.fund("calls")[0] == 1

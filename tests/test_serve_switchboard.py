@@ -18,9 +18,11 @@ from pointsman.ledger.entries import Ending, Held, Line
 from pointsman.pool.settings import Alias, FundRule, RoutingSettings, Scarcity, WindowRule
 from pointsman.serve import switchboard as module
 from pointsman.serve.access import Principal
+from pointsman.serve.conversations import conversation, session_digest
+from pointsman.serve.deciding import LEAST_CEILING
 from pointsman.serve.plan import Plan
 from pointsman.serve.scheme import Scheme
-from pointsman.serve.switchboard import LEAST_CEILING, OPTIONS, Switchboard, conversation, session_digest
+from pointsman.serve.switchboard import OPTIONS, Switchboard
 from pointsman.serve.till import Till
 from pointsman.serve.wire.errors import Refusal
 from pointsman.serve.wire.query import Query

@@ -28,6 +28,7 @@ from pointsman.outcomes import OutcomeLog, OutcomeRow
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
+from pointsman.serve.conversations import looked_for, remembered_as
 from pointsman.serve.exchange import Rig
 from pointsman.serve.finished import Finished
 from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, history_name, load_learned, start_fit
@@ -39,7 +40,7 @@ from pointsman.serve.metrics import Condition, Metrics
 from pointsman.serve.owners import Owner
 from pointsman.serve.prompts import Prompts
 from pointsman.serve.scheme import NANO, Scheme
-from pointsman.serve.switchboard import Switchboard, conversation, session_digest
+from pointsman.serve.switchboard import Switchboard
 from pointsman.serve.till import Till
 from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
@@ -342,7 +343,7 @@ class Gateway:
         usage = finished.usage
         if finished.outcome != "served" or finished.model is None or usage is None:
             return
-        for digest in _digests(finished.key_id, query):
+        for digest in remembered_as(finished.key_id, query):
             self.journal.remember(digest, finished.model, usage.input_tokens)
         if self.settings.learning.store_prompts and query.text:
             # By the decision and not by the text: asking again must not take a score back.
@@ -377,9 +378,7 @@ class Gateway:
 
     def _recall(self, key_id: str, query: Query) -> tuple[str, int] | None:
         """Where the conversation that a query continues was served last."""
-        if query.wishes.session is not None:
-            return self.journal.recall([conversation(key_id, session_digest(query.wishes.session))])
-        return self.journal.recall([conversation(key_id, digest) for digest in query.prefixes])
+        return self.journal.recall(looked_for(key_id, query))
 
     def _store_outcomes(self) -> None:
         rows, self._rows = self._rows, []
@@ -419,13 +418,6 @@ class Gateway:
             return 0 if path is None else path.stat().st_mtime_ns
         except OSError:
             return 0
-
-
-def _digests(key_id: str, query: Query) -> list[bytes]:
-    """Under which names a conversation is remembered."""
-    session = query.wishes.session
-    found = [conversation(key_id, query.digest)] if query.digest else []
-    return [*found, conversation(key_id, session_digest(session))] if session is not None else found
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -264,8 +264,9 @@ def test_a_query_may_have_a_price_limit() -> None:
     assert names(plan_of(board, chat())) == ["acme/mid", "other/small"]
     assert names(plan_of(board, chat(pointsman={"max_cost_usd": 0.001}))) == ["other/small"]
     assert names(plan_of(board, chat(pointsman={"max_cost_usd": 1}))) == ["acme/mid", "other/small"]
-    refusal = refused(board, chat(pointsman={"max_cost_usd": 0.0001}))
-    assert (refusal.type, refusal.code, refusal.param) == ("budget_exceeded", "max_cost", "max_cost_usd")
+    for limit in (0.0001, 0):
+        refusal = refused(board, chat(pointsman={"max_cost_usd": limit}))
+        assert (refusal.type, refusal.code, refusal.param) == ("budget_exceeded", "max_cost", "max_cost_usd")
 
 
 # Conversations

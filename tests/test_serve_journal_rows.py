@@ -15,6 +15,8 @@ from pointsman.serve.journal import Journal
 from pointsman.serve.journal_file import ROWS_TOGETHER, Batch, open_journal, write
 from pointsman.serve.plan import Candidates
 
+KEEP_S = 1e9  # the exchanges of these tests are from some day in the past
+
 
 def candidates_of(models: int) -> Candidates:
     """Some models' figures in the second row of a batch, the last model not allowed."""
@@ -29,7 +31,7 @@ def candidates_of(models: int) -> Candidates:
 @pytest.mark.parametrize("flushed", [False, True])
 def test_candidates_read_back_as_records(tmp_path: Path, flushed: bool) -> None:
     """Kept by column in seven digits, candidates come back one by one, best first; no figure is minus infinity."""
-    journal = Journal(tmp_path / "decisions.sqlite", 60.0)
+    journal = Journal(tmp_path / "decisions.sqlite", KEEP_S)
     made = candidates_of(5)
     journal.add(finished(decision_id="dec_1", candidates=made))
     if flushed:
@@ -47,7 +49,7 @@ def test_candidates_read_back_as_records(tmp_path: Path, flushed: bool) -> None:
 
 def test_no_candidates_read_back(tmp_path: Path) -> None:
     """A decision without candidates reads back without any."""
-    journal = Journal(tmp_path / "decisions.sqlite", 60.0)
+    journal = Journal(tmp_path / "decisions.sqlite", KEEP_S)
     journal.add(finished(decision_id="dec_1", candidates=()))
     assert journal.flush()
     kept = journal.get("dec_1")

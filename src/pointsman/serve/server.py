@@ -40,7 +40,7 @@ RESTART_S = 1.0
 BACKLOG = 2_048
 # Objects made before the garbage collector looks at the young, and how often it looks further. Exchanges leave hardly
 # any cycles, and Python's own 700 would make it a tenth of all work.
-COLLECT_AFTER = (20_000, 20, 20)
+COLLECT_AFTER = (10_000, 10, 10)
 
 
 def settings_at(path: Path, host: str | None = None, port: int | None = None, workers: int | None = None) -> Settings:

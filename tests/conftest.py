@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pointsman.evaluate.simulated import simulate
 from pointsman.outcomes import write
 
+# No test may depend on how busy the machine is.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 

@@ -55,6 +55,14 @@ def test_the_largest_share_wins_and_nobody_is_minus_one() -> None:
     assert assignment(exact).tolist() == [-1, 0, 1]
 
 
+@pytest.mark.parametrize("budget", [1e-9, 1e-12, 1e-20, 1e-37, 1e-99])
+def test_budgets_next_to_nothing_buy_nothing(budget: float) -> None:
+    """A fund that pays for a billionth of a query is no error: the optimum is nothing, as near as can be told."""
+    exact = solve_exact(per_model(np.array([[0.5, 0.9]]), np.array([[1.0, 1.0]]), np.array([budget, budget])))
+    assert exact.value <= exact.bound <= 3.0 * max(budget, 1e-9)
+    assert assignment(exact).tolist() in ([-1], [0], [1])
+
+
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 10**6))
 def test_small_programs_are_solved_to_optimality(seed: int) -> None:

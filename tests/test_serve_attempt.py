@@ -18,6 +18,7 @@ from pointsman.pool.cards import Endpoint, Shape, Usage
 from pointsman.pool.settings import FailureSettings, FundRule, ServerSettings
 from pointsman.serve.attempt import Attempt
 from pointsman.serve.client import ClientGone
+from pointsman.serve.connector import TellingConnector
 from pointsman.serve.upstreams.adapter import UpstreamFault
 from pointsman.serve.upstreams.anthropic import AnthropicAdapter
 from pointsman.serve.wire.codec_usage import usage_of_message
@@ -65,7 +66,7 @@ def called(at: Endpoint, query: Query, run: Run = opened) -> tuple[Attempt, Boar
         board = board_of(at)
         plan = await board.switchboard.decide(query, ADMIN)
         raised = None
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with aiohttp.ClientSession(connector=TellingConnector(), cookie_jar=aiohttp.DummyCookieJar()) as session:
             attempt = Attempt(plan, plan.first_held, 0, at, session, board.till)
             try:
                 await run(attempt, asyncio.get_running_loop().time() + DEADLINE_S)

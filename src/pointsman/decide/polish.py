@@ -25,6 +25,7 @@ from pointsman.records import Floats, Ints, Mask
 _LEADS = (10.0, 40.0, 200.0, 1000.0, np.inf)
 # HiGHS takes no tighter tolerance than this; budgets are scaled to 1 and qualities to about 1 first.
 _TIGHTEST = 1e-10
+_NOTHING = 1e-9  # an optimum below this share of one query's quality is none: HiGHS couldn't tell it from none
 _MANY = 5000  # open pairs from which HiGHS's interior point beats its simplex, where ties abound by five to one
 _BLOCK = 4096  # rows scored at a time
 
@@ -177,7 +178,8 @@ def _judge(rows: Rows, layout: Layout, scaled: Floats, pairs: _Pairs) -> _Answer
     bound = float(scaled.sum()) + read_rows(rows, scaled @ layout.weight, 1e-9 * max(_unit(rows), 1e-200)).exact
     value = float(rows.weights[pairs.query] @ (pairs.share * rows.quality[pairs.query, pairs.model]))
     drawn = layout.weight @ (_cells(rows, layout, pairs) @ pairs.share)
-    gap = (bound - value) / bound if bound > 0 else 0.0
+    # Budgets next to nothing buy next to nothing: there is no relative gap to speak of.
+    gap = (bound - value) / bound if bound > _NOTHING * _unit(rows) else 0.0
     return _Answer(scaled, pairs, bound, value, max(gap, float(np.max(drawn - 1.0, initial=0.0))))
 
 

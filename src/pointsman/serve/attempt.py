@@ -22,6 +22,7 @@ from pointsman.ledger.entries import Ending, Held, Line
 from pointsman.pool.billing import bill
 from pointsman.pool.cards import Endpoint, Usage
 from pointsman.serve.client import Client, ClientGone
+from pointsman.serve.connector import CONNECTED, TellingConnector
 from pointsman.serve.finished import Hop
 from pointsman.serve.patience import Patience
 from pointsman.serve.plan import Plan
@@ -114,11 +115,17 @@ class Attempt:
 
     async def _call(self) -> aiohttp.ClientResponse:
         call = self._adapter.call(self.plan.query, self.endpoint)
-        self._sent = True
+        # A connector that can't tell leaves a call as good as sent.
+        self._sent = not isinstance(self._session.connector, TellingConnector)
+        CONNECTED.set(self._connected)
         self._response = await self._session.post(
             _url(call.url), data=call.body, headers=call.headers, allow_redirects=False
         )
         return self._response
+
+    def _connected(self) -> None:
+        """There is a connection, and the request is about to be written."""
+        self._sent = True
 
     async def _raise_fault(self, response: aiohttp.ClientResponse) -> None:
         body = await response.content.read(ERROR_BYTES)

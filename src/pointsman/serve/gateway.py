@@ -28,6 +28,7 @@ from pointsman.outcomes import OutcomeLog, OutcomeRow
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
+from pointsman.serve.connector import TellingConnector
 from pointsman.serve.conversations import looked_for, remembered_as
 from pointsman.serve.exchange import Rig
 from pointsman.serve.finished import Finished
@@ -111,7 +112,7 @@ class Gateway:
         self._end_orphans()
         failure = self.settings.failure
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            connector=TellingConnector(limit=0, keepalive_timeout=30),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=failure.connect_s),
             auto_decompress=True,
             skip_auto_headers=("User-Agent",),

@@ -137,6 +137,7 @@ def work(path: Path, settings: Settings, listening: socket.socket, number: int) 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on what a proxy says of the client
         date_header=True,
         limit_concurrency=server.connections,
         backlog=BACKLOG,

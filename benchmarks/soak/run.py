@@ -395,7 +395,7 @@ def main() -> None:
             "unexpected": dict(traffic.tally.wrong),
             "samples": [asdict(one) for one in samples],
         }
-        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+        asked.json.write_text(json.dumps(found, indent=1, default=bool) + "\n")
     raise SystemExit(0 if ok else 1)
 
 

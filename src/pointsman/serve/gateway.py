@@ -13,6 +13,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -47,6 +48,7 @@ from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
 
 TICK_S = 1.0
+THREADS = 2  # for what is done beside the loop: solving, writing, auditing
 BUSY_MS = 25  # other workers' acts take less; a ledger that is locked for longer must not stop the streams
 STORED_ROWS = 500  # outcomes that are written as one part
 STORE_S = 30.0
@@ -120,6 +122,8 @@ class Gateway:
             read_bufsize=256 * 1024,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        # Few threads, since each keeps memory of its own for the largest piece of work that it ever did.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "beside"))
         self.rig = Rig(self.switchboard, self.till, self.health, session, random.Random())  # noqa: S311 (jitter)
         loop = asyncio.get_running_loop()
         self._later = lambda: loop.call_later(TELL_S, self._tell)
@@ -363,7 +367,11 @@ class Gateway:
     def score(self, decision_id: str, score: float) -> bool:
         """Feedback: completes the outcome of a decision; False where nobody knows it."""
         known = self.journal.feedback(decision_id, score)
-        row = self._prompts.get(decision_id) if known else None
+        try:
+            row = self._prompts.get(decision_id) if known else None
+        except sqlite3.Error as error:  # the journal has the score; what can't be read is its prompt alone
+            log.warning("the prompt of a scored decision can't be read: %s", error)
+            row = None
         if row is not None:
             self._rows.append(replace(row, score=score))
         return known
@@ -386,8 +394,11 @@ class Gateway:
         latest = {(row.prompt_id, row.model): row for row in rows}  # one row a query and model in each part
         try:
             self._prompts.flush()
+        except (OSError, sqlite3.Error) as error:
+            log.warning("prompts that wait for feedback can't be written yet: %s", error)
+        try:
             self._outcomes.append(latest.values())
-        except (OSError, InputError, sqlite3.Error) as error:
+        except (OSError, InputError) as error:
             log.warning("%d outcomes were not kept: %s", len(rows), error)
 
     def show(self) -> None:

@@ -10,7 +10,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,6 +36,10 @@ class Prompts:
     def __init__(self, path: Path, keep_s: float, *, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._path, self._keep_ns, self._now_ns = path, int(keep_s * 1e9), now_ns
         self._waiting: dict[str, OutcomeRow] = {}
+        # One connection for the loop and one for the thread that writes, kept open: the last one to close would move
+        # the write-ahead log into the file, and meanwhile nobody can open it.
+        self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
         self._lock = threading.Lock()  # rows are added on the loop and flushed in a thread
 
     def add(self, decision_id: str, row: OutcomeRow) -> None:
@@ -52,8 +55,9 @@ class Prompts:
             return waiting
         if not self._path.exists():
             return None
-        with closing(self._connected()) as db:
-            found = db.execute(_GET, (decision_id,)).fetchone()
+        if self._reader is None:
+            self._reader = self._connected()
+        found = self._reader.execute(_GET, (decision_id,)).fetchone()
         return None if found is None else OutcomeRow(**orjson.loads(found[0]))
 
     def flush(self) -> None:
@@ -63,7 +67,9 @@ class Prompts:
         if not rows:
             return
         now = self._now_ns()
-        with closing(self._connected()) as db, db:
+        if self._writer is None:
+            self._writer = self._connected()
+        with self._writer as db:
             db.executemany(_ADD, [(name, now, orjson.dumps(asdict(row))) for name, row in rows])
             db.execute(_FORGET, (now - self._keep_ns,))
         with self._lock:
@@ -73,11 +79,17 @@ class Prompts:
 
     def close(self) -> None:
         """Writes what waits."""
-        self.flush()
+        try:
+            self.flush()
+        finally:
+            for db in (self._reader, self._writer):
+                if db is not None:
+                    db.close()
+            self._reader = self._writer = None
 
     def _connected(self) -> sqlite3.Connection:
         self._path.touch(mode=0o600, exist_ok=True)
-        db = sqlite3.connect(self._path, timeout=LOCK_WAIT_S)
+        db = sqlite3.connect(self._path, timeout=LOCK_WAIT_S, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(_TABLE)
         return db

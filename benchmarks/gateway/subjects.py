@@ -251,7 +251,8 @@ def make_litellm(folder: Path) -> Path:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         lock = HERE / "litellm.lock"
-        install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
+        # Without dependencies of dependencies: the lock has them all, one of them (certifi) a little older than asked.
+        install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)]
         subprocess.run(install, check=True)
     return python
 

@@ -184,6 +184,16 @@ class Estimates:
         """The same estimates at `rows`."""
         return Estimates(self.quality[rows], self.cost_usd[rows], self.tokens[rows], self.spread[rows])
 
+    @staticmethod
+    def stacked(pieces: Sequence[Estimates]) -> Estimates:
+        """The rows of at least one piece, in order, as estimates of their own."""
+        return Estimates(
+            np.concatenate([piece.quality for piece in pieces]),
+            np.concatenate([piece.cost_usd for piece in pieces]),
+            np.concatenate([piece.tokens for piece in pieces]),
+            np.concatenate([piece.spread for piece in pieces]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -47,13 +47,7 @@ def estimate_in_chunks(estimate: Callable[[Prompts], Estimates], prompts: Prompt
     if len(prompts) <= rows:
         return estimate(prompts)
     starts = range(0, len(prompts), rows)
-    pieces = [estimate(prompts.take(np.arange(at, min(at + rows, len(prompts))))) for at in starts]
-    return Estimates(
-        np.concatenate([piece.quality for piece in pieces]),
-        np.concatenate([piece.cost_usd for piece in pieces]),
-        np.concatenate([piece.tokens for piece in pieces]),
-        np.concatenate([piece.spread for piece in pieces]),
-    )
+    return Estimates.stacked([estimate(prompts.take(np.arange(at, min(at + rows, len(prompts))))) for at in starts])
 
 
 def check_history(history: Outcomes, prompts: Prompts) -> None:

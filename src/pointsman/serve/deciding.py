@@ -19,7 +19,7 @@ from pointsman.records import REASONS, Estimates, Floats, Mask, Prompts
 from pointsman.router import Moment, embed, route
 from pointsman.serve.admission import Asked
 from pointsman.serve.plan import Candidates, Plan
-from pointsman.serve.scheme import NANO, Scheme
+from pointsman.serve.scheme import NANO, UNKNOWN_LENGTH, Scheme
 from pointsman.serve.wire.errors import Refusal
 from pointsman.serve.wire.query import Query
 
@@ -164,9 +164,9 @@ def _ceilings(scheme: Scheme, batch: Sequence[Asked], estimates: Estimates, prom
     """How long answers may get, in tokens over all choices, by query and column."""
     expected = np.maximum(0.0, estimates.tokens - prompts.input_tokens[:, None] * scheme.counting.ratio)
     quantile = np.maximum(expected * scheme.counting.ceiling, LEAST_CEILING)
-    most = np.array([model.max_output_tokens or 1 << 40 for model in scheme.models])
+    most = scheme.longest
     table = np.ceil(np.minimum(quantile, most)).astype(np.int64).tolist()
-    return [_within_limit(scheme, asked.query, row, most.tolist()) for asked, row in zip(batch, table, strict=True)]
+    return [_within_limit(scheme, asked.query, row, most) for asked, row in zip(batch, table, strict=True)]
 
 
 def _within_limit(scheme: Scheme, query: Query, row: list[int], most: list[int]) -> list[int]:
@@ -176,5 +176,5 @@ def _within_limit(scheme: Scheme, query: Query, row: list[int], most: list[int])
     if limit is not None:
         row = [min(each, limit) for each in row] if rule == "quantile" else [min(limit, each) for each in most]
     elif rule == "model":
-        row = [one if one < 1 << 40 else each for one, each in zip(most, row, strict=True)]
+        row = [one if one < UNKNOWN_LENGTH else each for one, each in zip(most, row, strict=True)]
     return [each * query.choices for each in row]

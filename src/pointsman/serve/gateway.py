@@ -26,6 +26,7 @@ from pointsman.estimate.embedders import load_embedder
 from pointsman.ledger.entries import Audit
 from pointsman.ledger.sqlite import SqliteBook
 from pointsman.outcomes import OutcomeLog, OutcomeRow
+from pointsman.pool.reload import Stamp, changed, stamp
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
@@ -91,7 +92,7 @@ class Gateway:
         self._learned = self._first_fit()
         self._priced_s = time.time()
         self._granted: dict[str, int] = {}
-        self._watched = self._mtime()
+        self._watched = self._stamp()
         self._fit: BaseProcess | None = None
         self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
         self._outcomes = OutcomeLog(settings.state / "outcomes")
@@ -207,7 +208,7 @@ class Gateway:
         """
         if self._reread is None:
             raise InputError("these settings were made in code", remedy="start the gateway with a file")
-        self._watched = self._mtime()
+        self._watched = self._stamp()
         try:
             fresh = self._reread()
             fixed = _needs_restart(self.settings, fresh)
@@ -246,7 +247,8 @@ class Gateway:
         """Keys, configuration, dead workers, the ledger's file, gauges."""
         if self.keys.refresh(time.time_ns()) or self.scheme.day != today():
             self.rebuild()
-        if self._reread is not None and self._mtime() != self._watched:
+        path = self.settings.path
+        if self._reread is not None and path is not None and changed(path, self._watched):
             self.reload()
         self._end_orphans()
         await asyncio.to_thread(self._book.checkpoint)
@@ -273,8 +275,7 @@ class Gateway:
         self._priced_at = now
         self.traffic.passed(passed)
         scheme = self.scheme
-        balances = {balance.fund: balance for balance in self.till.balances()}
-        program = posed(scheme, self.traffic, balances, self._granted, time.time_ns())
+        program = posed(scheme, self.traffic, self.till.by_fund(), self._granted, time.time_ns())
         price = await asyncio.to_thread(solved, scheme, program)
         if self.scheme is scheme:  # else something else was swapped in meanwhile: the next solve is for that
             self.switchboard.scheme, self._priced_s = with_prices(scheme, price), time.time()
@@ -421,15 +422,11 @@ class Gateway:
             )
         )
 
+    def _stamp(self) -> Stamp | None:
+        return None if self.settings.path is None else stamp(self.settings.path)
+
     def _trouble(self, what: str, why: str) -> None:
         log.error("the ledger could not %s: %s", what, why)
-
-    def _mtime(self) -> int:
-        path = self.settings.path
-        try:
-            return 0 if path is None else path.stat().st_mtime_ns
-        except OSError:
-            return 0
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -8,7 +8,7 @@ new `Scheme`, swapped in by one assignment. It decides nothing itself, and a tic
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -64,16 +64,11 @@ class Traffic:
         drawn = np.zeros((self._rows, funds), np.bool_)
         for j, rows in enumerate(rows for _, listed, _ in batches for rows in listed):
             drawn[j, list(rows)] = True
-        return _stacked([batch for batch, _, _ in batches]), drawn, np.concatenate([mask for _, _, mask in batches])
-
-
-def _stacked(batches: Sequence[Estimates]) -> Estimates:
-    return Estimates(
-        np.concatenate([one.quality for one in batches]),
-        np.concatenate([one.cost_usd for one in batches]),
-        np.concatenate([one.tokens for one in batches]),
-        np.concatenate([one.spread for one in batches]),
-    )
+        return (
+            Estimates.stacked([batch for batch, _, _ in batches]),
+            drawn,
+            np.concatenate([mask for _, _, mask in batches]),
+        )
 
 
 def posed(
@@ -102,7 +97,7 @@ def posed(
     rows, drawn, allowed = recent
     like = np.resize(np.arange(len(rows)), len(typical))
     return (
-        _stacked([rows, typical]),
+        Estimates.stacked([rows, typical]),
         np.concatenate([drawn, drawn[like]]),
         remaining,
         to_come,

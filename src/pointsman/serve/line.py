@@ -74,7 +74,7 @@ class Line:
         """
         queued = asked.alias is not None and asked.alias.scarcity == "queue"
         patience = asked.alias.queue_s if queued and asked.alias else asked.scheme.settings.routing.patience_s
-        balances = {balance.fund: balance for balance in self._till.balances()}
+        balances = self._till.by_fund()
         if not (queued or only_held(plan, balances)):
             raise budget_refusal(plan)
         waiting = Waiting(asked, plan, queued, asyncio.get_running_loop().create_future())
@@ -125,7 +125,7 @@ class Line:
     def _hold_line(self, line: list[Waiting]) -> None:
         line = [one for one in line if not one.queued or self._planned_again(one)]
         self._hold([one.plan for one in line])
-        balances = {balance.fund: balance for balance in self._till.balances()}
+        balances = self._till.by_fund()
         for one in line:
             if one.plan.held is not None:
                 one.future.set_result(one.plan)

@@ -31,6 +31,7 @@ NANO = 1_000_000_000
 IMAGE_TOKENS = 765  # what OpenAI counts for a 1,024 x 1,024 picture; others are near
 FRAME_TOKENS = 8  # what a chat's own marks cost around short texts
 CHARS_PER_TOKEN = 4.0
+UNKNOWN_LENGTH = 1 << 40
 
 
 def counted_tokens(input_chars: int, images: int) -> float:
@@ -118,6 +119,11 @@ class Scheme:
     def most_ratio(self) -> float:
         """Of all expected token ratios."""
         return float(self.counting.ratio.max())
+
+    @cached_property
+    def longest(self) -> list[int]:
+        """The most tokens that an answer of each model may have; a number beyond all answers where not known."""
+        return [model.max_output_tokens or UNKNOWN_LENGTH for model in self.models]
 
     @cached_property
     def costs(self) -> UnitCosts:

@@ -30,7 +30,7 @@ from pointsman.pool.settings import Settings
 from pointsman.serve.app import App
 from pointsman.serve.fitting import fingerprint_of, fit_learned, load_learned
 from pointsman.serve.gateway import Gateway
-from pointsman.serve.metrics_folder import prepare_folder
+from pointsman.serve.metrics_folder import FOLDER_VARIABLE, prepare_folder
 from pointsman.serve.protocol import limited
 
 log = logging.getLogger(__name__)
@@ -205,7 +205,7 @@ class Supervisor:
         """Until SIGTERM or SIGINT."""
         folder = self.settings.state / "metrics"
         prepare_folder(folder)
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read by the workers, when they begin
+        os.environ[FOLDER_VARIABLE] = str(folder)  # read by the workers, when they begin
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)
         signal.signal(signal.SIGHUP, self._reload)

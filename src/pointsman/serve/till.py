@@ -100,13 +100,17 @@ class Till:
         except Exception as error:
             raise self._unavailable("tell balances", error) from error
 
+    def by_fund(self) -> dict[str, Balance]:
+        """The same by the funds' names."""
+        return {balance.fund: balance for balance in self.balances()}
+
     def recent(self) -> Mapping[str, Balance]:
         """Balances by fund, at most a second old: good enough to tell a client, never to decide what can be paid."""
         now = time.monotonic()
         if now - self._looked > RECENT_S:
             self._looked = now
             with suppress(Refusal):
-                self._recent = {balance.fund: balance for balance in self.balances()}
+                self._recent = self.by_fund()
         return self._recent
 
     def close(self) -> None:

@@ -132,13 +132,8 @@ class Paced:
 
 def _joined(*batches: Estimates, most: int | None = None) -> Estimates:
     """The batches' rows in order, the last `most` of them."""
-    columns = zip(*(_arrays(batch) for batch in batches), strict=True)
-    quality, cost_usd, tokens, spread = (np.concatenate(column)[-(most or 0) :] for column in columns)
-    return Estimates(quality, cost_usd, tokens, spread)
-
-
-def _arrays(estimates: Estimates) -> tuple[Floats, Floats, Floats, Floats]:
-    return estimates.quality, estimates.cost_usd, estimates.tokens, estimates.spread
+    rows = Estimates.stacked(batches)
+    return rows if most is None else rows.take(slice(-most, None))
 
 
 def _expected(state: PacedState) -> tuple[Estimates, Floats]:

@@ -7,6 +7,7 @@ hands it to the client's codec. Nothing is kept of a text but its length.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ DONE_EVENT = b"data: [DONE]\n\n"
 BACKSLASH = ord("\\")
 
 
-class EventRelay:
+class EventRelay(ABC):
     """What all relays share: events, one at a time, until the end; faults in their turn.
 
     Attributes: as in `adapter.Relay`.
@@ -76,9 +77,9 @@ class EventRelay:
                 break
         return b"".join(passed)
 
+    @abstractmethod
     def _take(self, event: Event) -> bytes:
         """What the client gets for one event; sets `ended` at the last one, which is kept back."""
-        raise NotImplementedError
 
     def _take_rest(self) -> bytes:
         """What came after the last blank line, as an event where the upstream left out the blank line."""

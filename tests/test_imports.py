@@ -19,13 +19,15 @@ ALLOWED = {
     "pool": {"errors", "records"},
     "ledger": {"errors", "records"},
     "router": {"errors", "records", "outcomes", "estimate", "decide"},
+    "onboard": {"errors", "records", "outcomes", "estimate", "decide", "pool", "router"},
     "batch": {"errors", "records", "outcomes", "estimate", "decide", "router"},
-    "evaluate": {"errors", "records", "outcomes", "estimate", "decide", "router"},
-    "serve": {"errors", "records", "outcomes", "estimate", "decide", "router", "pool", "ledger"},
+    "evaluate": {"errors", "records", "outcomes", "estimate", "decide", "router", "onboard"},
+    "serve": {"errors", "records", "outcomes", "estimate", "decide", "router", "pool", "ledger", "onboard"},
     "cli": {
         *("errors", "records", "outcomes", "estimate", "decide", "router", "batch", "evaluate", "__init__"),
-        *("pool", "ledger", "serve"),
+        *("pool", "ledger", "serve", "onboard"),
     },
+    "__main__": {"cli"},
     "__init__": {"errors", "records", "outcomes", "router"},
 }
 

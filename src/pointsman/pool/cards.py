@@ -16,6 +16,7 @@ UpstreamKind = Literal["openai", "anthropic", "gemini"]
 Shape = Literal["chat", "completions", "responses", "embeddings", "messages"]
 Capability = Literal["tools", "vision", "json", "streaming", "audio", "embeddings"]
 Tier = Literal["small", "medium", "large", "frontier"]
+Duty = Literal["serving", "waiting", "shadow", "retired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class Model:
         tier, quality: what is believed of it where no outcome is recorded; `quality` is an expected score in [0, 1].
         output_tokens: expected answer length before any answer was seen; None takes the pool's default.
         history: its name in recorded outcomes.
+        duty: "serving"; "waiting" until it is onboarded; "shadow", which gets mirrored traffic and serves nobody; or
+            "retired".
     """
 
     id: str
@@ -124,6 +127,7 @@ class Model:
     quality: float | None = None
     output_tokens: int | None = None
     history: str = ""
+    duty: Duty = "serving"
 
     @property
     def provider(self) -> str:

@@ -442,14 +442,14 @@ def test_prompts_and_feedback_make_outcomes(settings: Settings, make: Making) ->
     gateway, other = make(storing), make(storing, number=1)
     query = chat(content="How far is the moon?")
     gateway.observe(served(query), query)
-    run(asyncio.to_thread(gateway._store_outcomes))
+    run(asyncio.to_thread(gateway.recorder.store))
     found = read(settings.state / "outcomes")
     assert (found.texts, found.models) == (["How far is the moon?"], ("p/good",))
     assert (found.cost_usd[0, 0], found.output_tokens[0, 0], found.input_tokens[0]) == (0.001, 34, 12)
     assert np.isnan(found.score).all()
     assert gateway.journal.flush()
     assert other.score("dec_1", 0.75)
-    other._store_outcomes()
+    other.recorder.store()
     scored = read(settings.state / "outcomes")
     assert scored.score[0, 0] == 0.75
     assert scored.cost_usd[0, 0] == 0.001
@@ -462,10 +462,10 @@ def test_feedback_at_once_is_one_row(settings: Settings, make: Making) -> None:
     query = chat()
     gateway.observe(served(query), query)
     assert gateway.score("dec_1", 1.0)
-    gateway._store_outcomes()
+    gateway.recorder.store()
     found = read(settings.state / "outcomes")
     assert found.score.tolist() == [[1.0]]
-    gateway._store_outcomes()
+    gateway.recorder.store()
     assert len(list((settings.state / "outcomes").iterdir())) == 1
 
 
@@ -486,7 +486,7 @@ def test_only_what_was_served_is_learned_from(settings: Settings, make: Making, 
     gateway = make(replace(settings, learning=LearningSettings(store_prompts=True)))
     query = chat(messages=[{"role": "user", "content": "Hi"}], pointsman={"session": "s"})
     gateway.observe(served(query, outcome=outcome), query)
-    gateway._store_outcomes()
+    gateway.recorder.store()
     assert not (settings.state / "outcomes").exists()
     assert gateway._recall("k", query) is None
 
@@ -497,8 +497,8 @@ def test_a_full_disk_hurts_nobody(settings: Settings, make: Making, monkeypatch:
     (settings.state / "outcomes").write_text("a file is in the way")
     query = chat()
     gateway.observe(served(query), query)
-    gateway._store_outcomes()
-    assert gateway._rows == []
+    gateway.recorder.store()
+    assert not gateway.recorder._rows
 
     def fail(_: Any) -> bool:
         raise RuntimeError

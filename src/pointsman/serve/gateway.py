@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from multiprocessing.process import BaseProcess
 
@@ -25,13 +23,12 @@ from pointsman.errors import InputError
 from pointsman.estimate.embedders import load_embedder
 from pointsman.ledger.entries import Audit
 from pointsman.ledger.sqlite import SqliteBook
-from pointsman.outcomes import OutcomeLog, OutcomeRow
 from pointsman.pool.reload import Stamp, changed, stamp
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
 from pointsman.serve.connector import TellingConnector
-from pointsman.serve.conversations import looked_for, remembered_as
+from pointsman.serve.conversations import looked_for
 from pointsman.serve.exchange import Rig
 from pointsman.serve.finished import Finished
 from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, history_name, load_learned, start_fit
@@ -41,8 +38,8 @@ from pointsman.serve.learn import Traffic, posed, prices_of, solved, warm_up, wi
 from pointsman.serve.logs import Logs
 from pointsman.serve.metrics import Condition, Metrics
 from pointsman.serve.owners import Owner
-from pointsman.serve.prompts import Prompts
-from pointsman.serve.scheme import NANO, Scheme
+from pointsman.serve.recorder import Recorder
+from pointsman.serve.scheme import Scheme
 from pointsman.serve.switchboard import Switchboard
 from pointsman.serve.till import Till
 from pointsman.serve.traces import Traces
@@ -51,9 +48,7 @@ from pointsman.serve.wire.query import Query
 TICK_S = 1.0
 THREADS = 2  # for what is done beside the loop: solving, writing, auditing
 BUSY_MS = 25  # other workers' acts take less; a ledger that is locked for longer must not stop the streams
-STORED_ROWS = 500  # outcomes that are written as one part
 STORE_S = 30.0
-TELL_S = 0.05  # how long exchanges are gathered for log and metrics
 REBUILD_S = 30.0  # how often tallies of answers are taken over
 
 log = logging.getLogger(__name__)
@@ -95,11 +90,7 @@ class Gateway:
         self._watched = self._stamp()
         self._fit: BaseProcess | None = None
         self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
-        self._outcomes = OutcomeLog(settings.state / "outcomes")
-        self._rows: list[OutcomeRow] = []
-        self._ended: list[Finished] = []
-        self._later: Callable[[], object] = self._tell  # at once, until there is a loop
-        self._prompts = Prompts(settings.state / "prompts.sqlite", settings.telemetry.keep_decisions_s)
+        self.recorder = Recorder(settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as)
         self.rig: Rig
         self._clockwork: asyncio.Task[None] | None = None
         self.switchboard = Switchboard(
@@ -126,21 +117,19 @@ class Gateway:
         # Few threads, since each keeps memory of its own for the largest piece of work that it ever did.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "beside"))
         self.rig = Rig(self.switchboard, self.till, self.health, session, random.Random())  # noqa: S311 (jitter)
-        loop = asyncio.get_running_loop()
-        self._later = lambda: loop.call_later(TELL_S, self._tell)
+        self.recorder.start()
         self._clockwork = asyncio.create_task(self._tick_forever())
 
     async def stop(self) -> None:
         """Books and writes everything that is left."""
-        self._tell()
+        self.recorder.tell()
         if self._clockwork is not None:
             self._clockwork.cancel()
             await asyncio.gather(self._clockwork, return_exceptions=True)
             await self.rig.session.close()
-        self._store_outcomes()
+        self.recorder.close()
         self.till.close()
         self.journal.close()
-        self._prompts.close()
         self.keys.close()
         if self._fit is not None and self._fit.is_alive():
             self._fit.terminate()
@@ -225,6 +214,7 @@ class Gateway:
         self.health.after, self.health.rest_s = fresh.failure.cooldown_after, fresh.failure.cooldown_s
         self.keys.set_master_key(fresh.master_key)
         self.logs.set_secrets(_secrets(fresh))
+        self.recorder.store_prompts = fresh.learning.store_prompts
         self.metrics.reloaded(done=True)
         note = f"a restart is needed for: {', '.join(fixed)}" if fixed else ""
         log.info("the configuration was reloaded%s", f"; {note}" if note else "")
@@ -285,9 +275,9 @@ class Gateway:
         now = time.monotonic()
         if now - self._built_at > REBUILD_S:
             self.rebuild()
-        if now - self._stored_at > STORE_S or len(self._rows) >= STORED_ROWS:
+        if now - self._stored_at > STORE_S or self.recorder.full:
             self._stored_at = now
-            await asyncio.to_thread(self._store_outcomes)
+            await asyncio.to_thread(self.recorder.store)
         self._take_over_fit()
         refit_s = self.settings.learning.refit_s
         if self.number == 0 and refit_s and self._fit is None and now - self._fitted_at > refit_s:
@@ -321,61 +311,12 @@ class Gateway:
     # What happened
 
     def observe(self, finished: Finished, query: Query | None) -> None:
-        """One exchange, ended: to the journal and the outcomes, and to metrics, log and traces soon. Never fails."""
-        try:
-            if finished.decision_id and query is not None:
-                self.journal.add(finished)
-                self._remember(finished, query)
-        except Exception:
-            log.exception("an exchange could not be recorded")
-        self._ended.append(finished)
-        if len(self._ended) == 1:
-            self._later()
-
-    def _tell(self) -> None:
-        """Metrics, log and traces of what has ended; many at once take a third of the time that each alone would."""
-        ended, self._ended = self._ended, []
-        try:
-            for finished in ended:
-                self.metrics.observe(finished)
-            self.logs.exchange(*ended)
-            if self.traces is not None:
-                for finished in ended:
-                    self.traces.add(finished)
-        except Exception:
-            log.exception("exchanges could not be told of")
-
-    def _remember(self, finished: Finished, query: Query) -> None:
-        usage = finished.usage
-        if finished.outcome != "served" or finished.model is None or usage is None:
-            return
-        for digest in remembered_as(finished.key_id, query):
-            self.journal.remember(digest, finished.model, usage.input_tokens)
-        if self.settings.learning.store_prompts and query.text:
-            # By the decision and not by the text: asking again must not take a score back.
-            row = OutcomeRow(
-                finished.decision_id,
-                query.text,
-                "live",
-                self._recorded_as(finished.model),
-                cost_usd=finished.cost_nano / NANO,
-                input_tokens=float(usage.input_tokens),
-                output_tokens=float(usage.output_tokens),
-            )
-            self._rows.append(row)
-            self._prompts.add(finished.decision_id, row)
+        """One exchange, ended. Never fails."""
+        self.recorder.observe(finished, query)
 
     def score(self, decision_id: str, score: float) -> bool:
         """Feedback: completes the outcome of a decision; False where nobody knows it."""
-        known = self.journal.feedback(decision_id, score)
-        try:
-            row = self._prompts.get(decision_id) if known else None
-        except sqlite3.Error as error:  # the journal has the score; what can't be read is its prompt alone
-            log.warning("the prompt of a scored decision can't be read: %s", error)
-            row = None
-        if row is not None:
-            self._rows.append(replace(row, score=score))
-        return known
+        return self.recorder.score(decision_id, score)
 
     def audit(self) -> Audit:
         """The ledger folded and compared, on a connection of its own."""
@@ -390,21 +331,9 @@ class Gateway:
         """Where the conversation that a query continues was served last."""
         return self.journal.recall(looked_for(key_id, query))
 
-    def _store_outcomes(self) -> None:
-        rows, self._rows = self._rows, []
-        latest = {(row.prompt_id, row.model): row for row in rows}  # one row a query and model in each part
-        try:
-            self._prompts.flush()
-        except (OSError, sqlite3.Error) as error:
-            log.warning("prompts that wait for feedback can't be written yet: %s", error)
-        try:
-            self._outcomes.append(latest.values())
-        except (OSError, InputError) as error:
-            log.warning("%d outcomes were not kept: %s", len(rows), error)
-
     def show(self) -> None:
         """How the gateway stands, to the metrics."""
-        self._tell()
+        self.recorder.tell()
         scheme = self.scheme
         names = [endpoint.name for model in scheme.models for endpoint in model.endpoints]
         journal = self.journal.health()

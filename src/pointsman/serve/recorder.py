@@ -1,0 +1,146 @@
+"""What becomes of an exchange that has ended: journal, outcomes, metrics, log, traces; and its score, when one comes.
+
+Takes `Finished` values and feedback on the event loop; what writes to the disk is called in a thread. Nothing here may
+hurt a query: what can't be recorded is said, and the query is none the worse. Prompts are kept only where the owner
+asked for it, and never those of an onboarding, which keeps its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+
+from pointsman.errors import InputError
+from pointsman.outcomes import OutcomeLog, OutcomeRow
+from pointsman.pool.settings import Settings
+from pointsman.serve.conversations import remembered_as
+from pointsman.serve.finished import Finished
+from pointsman.serve.journal import Journal
+from pointsman.serve.logs import Logs
+from pointsman.serve.metrics import Metrics
+from pointsman.serve.prompts import Prompts
+from pointsman.serve.scheme import NANO
+from pointsman.serve.traces import Traces
+from pointsman.serve.wire.query import Query
+
+STORED_ROWS = 500  # outcomes that are written as one part
+TELL_S = 0.05  # how long exchanges are gathered for log and metrics
+ONBOARDING = "onboard-"  # how ids of onboardings' keys begin
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """One worker's; see the module.
+
+    Args:
+        settings: what to keep, and where.
+        recorded_as: a model's name in outcomes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        metrics: Metrics,
+        logs: Logs,
+        traces: Traces | None,
+        recorded_as: Callable[[str], str],
+    ) -> None:
+        self.store_prompts = settings.learning.store_prompts
+        self._journal, self._metrics, self._logs, self._traces = journal, metrics, logs, traces
+        self._recorded_as = recorded_as
+        self._outcomes = OutcomeLog(settings.state / "outcomes")
+        self._prompts = Prompts(settings.state / "prompts.sqlite", settings.telemetry.keep_decisions_s)
+        self._rows: list[OutcomeRow] = []
+        self._ended: list[Finished] = []
+        self._later: Callable[[], object] = self.tell  # at once, until there is a loop
+
+    def start(self) -> None:
+        """From now on there is a loop."""
+        loop = asyncio.get_running_loop()
+        self._later = lambda: loop.call_later(TELL_S, self.tell)
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self.tell()
+        self.store()
+        self._prompts.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether outcomes enough for a part are waiting."""
+        return len(self._rows) >= STORED_ROWS
+
+    def observe(self, finished: Finished, query: Query | None) -> None:
+        """One exchange, ended: to the journal and the outcomes, and to metrics, log and traces soon. Never fails."""
+        try:
+            if finished.decision_id and query is not None:
+                self._journal.add(finished)
+                self._remember(finished, query)
+        except Exception:
+            log.exception("an exchange could not be recorded")
+        self._ended.append(finished)
+        if len(self._ended) == 1:
+            self._later()
+
+    def tell(self) -> None:
+        """Metrics, log and traces of what has ended; many at once take a third of the time that each alone would."""
+        ended, self._ended = self._ended, []
+        try:
+            for finished in ended:
+                self._metrics.observe(finished)
+            self._logs.exchange(*ended)
+            if self._traces is not None:
+                for finished in ended:
+                    self._traces.add(finished)
+        except Exception:
+            log.exception("exchanges could not be told of")
+
+    def _remember(self, finished: Finished, query: Query) -> None:
+        usage = finished.usage
+        if finished.outcome != "served" or finished.model is None or usage is None:
+            return
+        for digest in remembered_as(finished.key_id, query):
+            self._journal.remember(digest, finished.model, usage.input_tokens)
+        if self.store_prompts and query.text and not finished.key_id.startswith(ONBOARDING):
+            # By the decision and not by the text: asking again must not take a score back.
+            row = OutcomeRow(
+                finished.decision_id,
+                query.text,
+                "live",
+                self._recorded_as(finished.model),
+                cost_usd=finished.cost_nano / NANO,
+                input_tokens=float(usage.input_tokens),
+                output_tokens=float(usage.output_tokens),
+            )
+            self._rows.append(row)
+            self._prompts.add(finished.decision_id, row)
+
+    def score(self, decision_id: str, score: float) -> bool:
+        """Feedback: completes the outcome of a decision; False where nobody knows it."""
+        known = self._journal.feedback(decision_id, score)
+        try:
+            row = self._prompts.get(decision_id) if known else None
+        except sqlite3.Error as error:  # the journal has the score; what can't be read is its prompt alone
+            log.warning("the prompt of a scored decision can't be read: %s", error)
+            row = None
+        if row is not None:
+            self._rows.append(replace(row, score=score))
+        return known
+
+    def store(self) -> None:
+        """Writes outcomes and prompts that wait; in a thread, or at the end."""
+        rows, self._rows = self._rows, []
+        latest = {(row.prompt_id, row.model): row for row in rows}  # one row a query and model in each part
+        try:
+            self._prompts.flush()
+        except (OSError, sqlite3.Error) as error:
+            log.warning("prompts that wait for feedback can't be written yet: %s", error)
+        try:
+            self._outcomes.append(latest.values())
+        except (OSError, InputError) as error:
+            log.warning("%d outcomes were not kept: %s", len(rows), error)

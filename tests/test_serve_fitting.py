@@ -17,7 +17,6 @@ from pointsman.evaluate.simulated import simulate
 from pointsman.outcomes import OutcomeLog, OutcomeRow, write
 from pointsman.pool.settings import LearningSettings, RoutingSettings, Settings
 from pointsman.serve.fitting import (
-    LEAST_SCORED,
     Learned,
     fingerprint_of,
     fit_learned,
@@ -26,6 +25,7 @@ from pointsman.serve.fitting import (
     outcome_folders,
     start_fit,
 )
+from pointsman.serve.knowing import LEAST_SCORED
 
 
 @pytest.fixture(scope="module")

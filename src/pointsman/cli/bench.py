@@ -45,7 +45,7 @@ def group() -> None:
 
 @app.command()
 def budget(
-    data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, or `simulated`.")],
+    data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, `simulated` or `local-pool`.")],
     policies: Annotated[
         str, typer.Option(help="Names with commas, or `all`; `NAME@SOURCE` for other estimates.")
     ] = "all",

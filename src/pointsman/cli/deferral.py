@@ -32,7 +32,7 @@ from pointsman.records import Outcomes
 
 
 def deferral(
-    data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, or `simulated`.")],
+    data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, `simulated` or `local-pool`.")],
     trials: Annotated[int, typer.Option(help="Random partings of prompts and models.")] = 20,
     probes: Annotated[
         str | None, typer.Option(help="Labelled prompts of an unseen model, or several numbers with commas; else all.")

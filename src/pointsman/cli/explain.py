@@ -39,7 +39,7 @@ class Neighbour:
 @app.command()
 def explain(
     text: Annotated[str, typer.Argument(help="The query.")],
-    history: Annotated[str, typer.Option(help="Past outcomes: a folder, or `simulated`.")],
+    history: Annotated[str, typer.Option(help="Past outcomes: a folder, `simulated` or `local-pool`.")],
     funds: Annotated[Path | None, typer.Option(help="YAML as for `pointsman route`; else one pool, see below.")] = None,
     volume: Annotated[int, typer.Option(help="Queries expected within the funds' horizon.")] = 1000,
     neighbours: Annotated[int, typer.Option(help="Past prompts to show.")] = 5,

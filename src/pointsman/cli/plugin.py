@@ -30,7 +30,7 @@ from pointsman.records import Outcomes
 
 
 def plugin(
-    data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, or `simulated`.")],
+    data: Annotated[str, typer.Option(help="A folder with outcomes.parquet, `simulated` or `local-pool`.")],
     probes: Annotated[str, typer.Option(help="Numbers of probe prompts, with commas.")] = "8,16,64,128",
     orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 5,
     newcomers: Annotated[str, typer.Option(help="Models that join in every order, one at a time; or `all`.")] = "1",

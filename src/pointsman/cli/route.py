@@ -30,7 +30,7 @@ def route(
         typer.Argument(help="Prompts: .jsonl, .csv, .parquet (`prompt`, perhaps `prompt_id`, `input_tokens`) or .txt."),
     ],
     funds: Annotated[Path, typer.Option(help="YAML: `funds:` and a list of {name, amount, unit, models}.")],
-    history: Annotated[str, typer.Option(help="Past outcomes: a folder, or `simulated`.")],
+    history: Annotated[str, typer.Option(help="Past outcomes: a folder, `simulated` or `local-pool`.")],
     out: Annotated[Path, typer.Option(help="Where the decisions go (parquet).")],
     embedder: Annotated[str, typer.Option(help="Text to vectors.")] = "wordllama",
     scarcity: Annotated[

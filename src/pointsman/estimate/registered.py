@@ -120,7 +120,7 @@ def columns_of(history: tuple[str, ...], base: tuple[str, ...]) -> Ints:
     Raises:
         InputError: a name that isn't empty and isn't there.
     """
-    place = {name: i for i, name in enumerate(base)}
+    place = {name: i for i, name in enumerate(base) if name}
     for name in history:
         if name and name not in place:
             raise InputError(

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from pointsman.decide.policies import Source, make_policy
+from pointsman.decide.policies import Policy, Source, make_policy
 from pointsman.decide.program import FundTable, amounts_of, compile_funds
 from pointsman.evaluate.budgets import budget_funds, split_weights, total_budget
 from pointsman.evaluate.plan import REFERENCE, Circumstance, Request, Task, circumstances
@@ -155,9 +155,14 @@ def run_one(path: Path, task: Task, reference: float | None) -> Done:
         path: where `prepare`'s result lies.
         reference: performance of `approx-optimum` in the same circumstance; None for that run itself.
     """
-    started = time.perf_counter()
     bench, policy = _bench(path), make_policy(task.policy, task.at.options)
     case = make_case(bench, task.at, policy.traits.source, pooled=policy.traits.pooled)
+    return run_case(bench, task, policy, case, reference)
+
+
+def run_case(bench: Bench, task: Task, policy: Policy, case: Case, reference: float | None) -> Done:
+    """The same from its arrays: played, and told as a row."""
+    started = time.perf_counter()
     result = replay(policy, case)
     run = _row(bench, task, case, result, reference)
     run = replace(run, seconds=time.perf_counter() - started)

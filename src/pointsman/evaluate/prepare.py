@@ -114,6 +114,10 @@ class Preparer:
             InputError: a split that can't be made, more models than there are, fewer than one.
         """
         tested, past = split_rows(len(self._outcomes), setting)
+        return self.prepare_rows(setting, sources, tested, past)
+
+    def prepare_rows(self, setting: Setting, sources: Iterable[Source], tested: Ints, past: Ints) -> Bench:
+        """The same for rows that somebody else has parted, each in the order given."""
         outcomes = _choose_models(self._outcomes, setting)
         test, history = outcomes.take(tested), outcomes.take(past)
         estimates: dict[Source, Estimates] = {}

@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     from pointsman.outcomes.about import About, read_about
     from pointsman.outcomes.checks import check
     from pointsman.outcomes.coverage import LeftOut, check_coverage, complete
-    from pointsman.outcomes.layout import ABOUT_FILE, COLUMNS, MAIN_FILE, NUMBER_COLUMNS, PART_FILES, TEXT_COLUMNS
+    from pointsman.outcomes.layout import (
+        ABOUT_FILE,
+        COLUMNS,
+        MAIN_FILE,
+        NUMBER_COLUMNS,
+        OPTIONAL_COLUMNS,
+        PART_FILES,
+        TEXT_COLUMNS,
+    )
     from pointsman.outcomes.log import PART_DIGITS, OutcomeLog, OutcomeRow
     from pointsman.outcomes.reading import part_files, read, read_several
     from pointsman.outcomes.texts import CHARACTERS_PER_TOKEN, prompt_id_of, token_estimates
+    from pointsman.outcomes.timed import Timed, read_timed
     from pointsman.outcomes.writing import Size, check_free, dense_table, size_of, write, write_table
 
 __all__ = [
@@ -32,6 +41,7 @@ __all__ = [
     "COLUMNS",
     "MAIN_FILE",
     "NUMBER_COLUMNS",
+    "OPTIONAL_COLUMNS",
     "PART_DIGITS",
     "PART_FILES",
     "TEXT_COLUMNS",
@@ -40,6 +50,7 @@ __all__ = [
     "OutcomeLog",
     "OutcomeRow",
     "Size",
+    "Timed",
     "check",
     "check_coverage",
     "check_free",
@@ -50,6 +61,7 @@ __all__ = [
     "read",
     "read_about",
     "read_several",
+    "read_timed",
     "size_of",
     "token_estimates",
     "write",
@@ -72,6 +84,7 @@ _HOMES = {
         "COLUMNS",
         "MAIN_FILE",
         "NUMBER_COLUMNS",
+        "OPTIONAL_COLUMNS",
         "PART_FILES",
         "TEXT_COLUMNS",
     ),
@@ -89,6 +102,10 @@ _HOMES = {
         "CHARACTERS_PER_TOKEN",
         "prompt_id_of",
         "token_estimates",
+    ),
+    "timed": (
+        "Timed",
+        "read_timed",
     ),
     "writing": (
         "Size",

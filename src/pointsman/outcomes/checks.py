@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pointsman.errors import InputError
-from pointsman.outcomes.layout import COLUMNS, NUMBER_COLUMNS, TEXT_COLUMNS
+from pointsman.outcomes.layout import (
+    COLUMNS,
+    NUMBER_COLUMNS,
+    OPTIONAL_COLUMNS,
+    OPTIONAL_NUMBER_COLUMNS,
+    OPTIONAL_TEXT_COLUMNS,
+    TEXT_COLUMNS,
+)
 from pointsman.records import Floats, Ints, Mask
 
 
@@ -44,7 +51,7 @@ def check(table: pa.Table, place: str) -> None:
     """Refuses a long table that `read` would refuse, before it is written.
 
     Args:
-        table: one row per query and model with the eight `COLUMNS`; others are ignored.
+        table: one row per query and model with the eight `COLUMNS`, and any of `OPTIONAL_COLUMNS`; others are ignored.
         place: what to call it in the message.
 
     Raises:
@@ -60,6 +67,9 @@ def part_of(table: pa.Table, place: str) -> Part:
     numbers = {name: _numbers(table.column(name), place, name) for name in NUMBER_COLUMNS}
     prompt, ids, first = coded["prompt_id"]
     model, models, _ = coded["model"]
+    for name in OPTIONAL_NUMBER_COLUMNS:
+        if name in table.column_names:
+            optional_numbers(table, place, name)
     _check_once(prompt, model, len(models), place)
     for name in ("prompt", "dataset"):
         _check_same(coded[name][0], prompt, first, place, name)
@@ -69,24 +79,32 @@ def part_of(table: pa.Table, place: str) -> Part:
 
 
 def _check_columns(table: pa.Table, place: str) -> None:
-    for name in COLUMNS:
+    for name in COLUMNS + OPTIONAL_COLUMNS:
         count = table.column_names.count(name)
-        if count != 1:
+        if count > 1 or (not count and name in COLUMNS):
             what = f"column `{name}` is missing" if not count else f"column `{name}` appears {count} times"
             raise InputError(
                 what, place=place, remedy=f"give exactly the columns {', '.join(COLUMNS)}; others are ignored"
             )
-        kind = table.schema.field(name).type
-        good = is_text(kind) if name in TEXT_COLUMNS else _is_number(kind)
-        if not good:
-            wanted = "text" if name in TEXT_COLUMNS else "numbers"
-            raise InputError(
-                f"holds {kind}, expected {wanted}",
-                place=f"{place}, column `{name}`",
-                remedy=f"write it as {wanted}, or use `pointsman data import` with --map",
-            )
+        if count:
+            _check_type(table.schema.field(name).type, place, name)
     if not table.num_rows:
         raise InputError("holds no rows", place=place, remedy="give at least one outcome")
+
+
+def _check_type(kind: pa.DataType, place: str, name: str) -> None:
+    if name in TEXT_COLUMNS:
+        good, wanted = is_text(kind), "text"
+    elif name in OPTIONAL_TEXT_COLUMNS:
+        good, wanted = is_text(kind) or pa.types.is_null(kind), "text"
+    else:
+        good, wanted = _is_number(kind), "numbers"
+    if not good:
+        raise InputError(
+            f"holds {kind}, expected {wanted}",
+            place=f"{place}, column `{name}`",
+            remedy=f"write it as {wanted}, or use `pointsman data import` with --map",
+        )
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -132,14 +150,25 @@ def _renumbered(raw: Ints, count: int) -> tuple[Ints, Ints]:
     return rank[raw], first[order]
 
 
+def optional_numbers(table: pa.Table, place: str, name: str) -> Floats:
+    """One of `OPTIONAL_NUMBER_COLUMNS`, checked: float [R], NaN where it is null or the table has no such column."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, np.nan)
+    return _numbers(table.column(name), place, name)
+
+
+_WANTED = {"score": "a number in [0, 1]", "propensity": "a number above 0 and at most 1"}
+
+
 def _numbers(column: pa.ChunkedArray, place: str, name: str) -> Floats:
     values = column.cast(pa.float64()).to_numpy()
     null = column.is_null().to_numpy()
-    upper = 1.0 if name == "score" else np.inf
-    bad = ~null & ~(np.isfinite(values) & (values >= 0.0) & (values <= upper))
+    upper = 1.0 if name in _WANTED else np.inf
+    low = values <= 0.0 if name == "propensity" else values < 0.0
+    bad = ~null & ~(np.isfinite(values) & ~low & (values <= upper))
     if bad.any():
         row = first_bad(bad)
-        wanted = "a number in [0, 1]" if name == "score" else "a finite number of at least zero"
+        wanted = _WANTED.get(name, "a finite number of at least zero")
         raise InputError(
             f"{values[row]:g} is not {wanted}",
             place=cell_place(place, row, name),

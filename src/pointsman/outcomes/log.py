@@ -16,7 +16,13 @@ import pyarrow as pa
 
 from pointsman.errors import InputError
 from pointsman.outcomes.checks import check
-from pointsman.outcomes.layout import NUMBER_COLUMNS, PART_FILES, TEXT_COLUMNS
+from pointsman.outcomes.layout import (
+    NUMBER_COLUMNS,
+    OPTIONAL_COLUMNS,
+    OPTIONAL_TEXT_COLUMNS,
+    PART_FILES,
+    TEXT_COLUMNS,
+)
 from pointsman.outcomes.reading import read
 from pointsman.outcomes.writing import write_parquet
 from pointsman.records import Outcomes
@@ -36,6 +42,10 @@ class OutcomeRow:
         score: in [0, 1].
         cost_usd: at least zero.
         input_tokens, output_tokens: at least zero.
+        at_s: when it was answered, Unix seconds.
+        answer: what was answered.
+        propensity: in (0, 1], the probability with which this model was chosen.
+        grader: what made the score.
     """
 
     prompt_id: str
@@ -46,6 +56,10 @@ class OutcomeRow:
     cost_usd: float | None = None
     input_tokens: float | None = None
     output_tokens: float | None = None
+    at_s: float | None = None
+    answer: str | None = None
+    propensity: float | None = None
+    grader: str | None = None
 
 
 class OutcomeLog:
@@ -101,11 +115,17 @@ def _part_number(path: Path) -> int:
 
 
 def _row_table(rows: Sequence[OutcomeRow]) -> pa.Table:
+    """The rows as a table; an optional column that no row has is left out."""
+    used = [name for name in OPTIONAL_COLUMNS if any(getattr(row, name) is not None for row in rows)]
     try:
-        texts = {name: pa.array([getattr(row, name) for row in rows], pa.large_string()) for name in TEXT_COLUMNS}
-        numbers = {name: pa.array([getattr(row, name) for row in rows], pa.float64()) for name in NUMBER_COLUMNS}
+        columns = {name: _column(rows, name) for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS, *used)}
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise InputError(
             "a value is of the wrong type", place="outcomes to append", remedy="give text, numbers or None"
         ) from error
-    return pa.table(texts | numbers)
+    return pa.table(columns)
+
+
+def _column(rows: Sequence[OutcomeRow], name: str) -> pa.Array:
+    kind = pa.large_string() if name in TEXT_COLUMNS or name in OPTIONAL_TEXT_COLUMNS else pa.float64()
+    return pa.array([getattr(row, name) for row in rows], kind)

@@ -7,7 +7,7 @@ Refuses to guess: a malformed file is one `InputError` (see `checks`). Changes n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pointsman.errors import InputError
 from pointsman.outcomes.about import About, read_about
-from pointsman.outcomes.checks import Part, cell_place, first_bad, is_text, part_of
+from pointsman.outcomes.checks import Part, cell_place, first_bad, is_text, optional_numbers, part_of
 from pointsman.outcomes.layout import COLUMNS, MAIN_FILE, PART_FILES, TEXT_COLUMNS
 from pointsman.outcomes.texts import token_estimates
 from pointsman.records import Floats, Ints, Outcomes
@@ -42,14 +42,20 @@ def read(folder: Path) -> Outcomes:
     return read_several([Path(folder)])
 
 
-def read_several(folders: Sequence[Path]) -> Outcomes:
+def read_several(folders: Sequence[Path], *, since: Mapping[str, float] | None = None) -> Outcomes:
     """Several folders as one set, under the first one's title; of the same query and model the last folder counts.
+
+    Args:
+        folders: at least one.
+        since: Unix seconds by model: rows of that model from before then, or of no known time (no `at_s`), are left
+            out. Queries and models of which nothing is left aren't there; nothing at all may be left.
 
     Raises:
         InputError: as for `read`; one prompt_id with two texts.
     """
     files = [path for folder in folders for path in part_files(folder)]
-    return _dense([_read_part(path) for path in files], read_about(folders[0]))
+    parts = [_read_part(path, since or {}) for path in files]
+    return _dense([part for part in parts if part is not None], read_about(folders[0]))
 
 
 def part_files(folder: Path) -> list[Path]:
@@ -75,17 +81,33 @@ def part_files(folder: Path) -> list[Path]:
     return files
 
 
-def _read_part(path: Path) -> Part:
+def _read_part(path: Path, since: Mapping[str, float]) -> Part | None:
+    """One file, checked; None where `since` leaves nothing of it."""
+    table = read_table(path, COLUMNS + (("at_s",) if since else ()))
+    part = part_of(table, str(path))
+    if since.keys().isdisjoint(part.models):
+        return part
+    at_s = optional_numbers(table, str(path), "at_s")
+    least = np.array([since.get(model, -np.inf) for model in part.models])[part.model]
+    kept = np.isneginf(least) | (at_s >= least)  # a time that isn't known is not late enough
+    return part_of(table.filter(pa.array(kept)), str(path)) if kept.any() else None
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Those of the columns that a file has, as they lie there; texts coded as a dictionary. Checks nothing of them.
+
+    Raises:
+        InputError: it is no readable parquet file.
+    """
     try:
         schema = pq.read_schema(path)
-        present = [name for name in COLUMNS if name in schema.names]
+        present = [name for name in columns if name in schema.names]
         texts = [name for name in TEXT_COLUMNS if name in present and is_text(schema.field(name).type)]
-        table = pq.read_table(path, columns=present, read_dictionary=texts, partitioning=None)
+        return pq.read_table(path, columns=present, read_dictionary=texts, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "is not a readable parquet file", place=str(path), remedy="write it again or fetch it again"
         ) from error
-    return part_of(table, str(path))
 
 
 def _dense(parts: Sequence[Part], about: About) -> Outcomes:

@@ -54,6 +54,7 @@ class Usage:
         reasoning_tokens: of these, not shown.
         estimated: True where the upstream reported nothing and the gateway counted.
         cache_write_1h_tokens: of `cache_write_tokens`, those written to be kept for an hour.
+        reported_usd: what the upstream itself says that the answer cost; only the drift watch looks at it.
     """
 
     input_tokens: int
@@ -63,6 +64,7 @@ class Usage:
     reasoning_tokens: int = 0
     estimated: bool = False
     cache_write_1h_tokens: int = 0
+    reported_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

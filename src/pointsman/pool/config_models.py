@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from pointsman.pool.cards import Capability, Endpoint, Model, Rates, Shape, Tier, UpstreamKind
+from pointsman.pool.cards import Capability, Duty, Endpoint, Model, Rates, Shape, Tier, UpstreamKind
 from pointsman.pool.config_nodes import Entry
 from pointsman.pool.config_rates import given_rates, looked_up_rates
 from pointsman.pool.config_values import (
@@ -41,6 +41,7 @@ TRAITS: dict[str, tuple[str, Callable[[Entry], Any]]] = {
     "quality": ("quality", number(most=1)),
     "output_tokens": ("output_tokens", whole(least=1)),
     "history": ("history", name),
+    "duty": ("duty", choice(get_args(Duty))),
 }
 KEYS = ("id", *CONNECTION, "endpoints", "rates", "tags", *TRAITS)
 ID = re.compile(r"[^\s/*?\[\],]+/[^\s*?\[\],]+")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pointsman.pool.config_nodes import Entry
-from pointsman.pool.config_values import address, choice, number, positive, seconds, size, text, truth, whole
-from pointsman.pool.settings import FailureSettings, RoutingSettings, TelemetrySettings
+from pointsman.pool.config_values import address, choice, nano, number, positive, seconds, size, text, truth, whole
+from pointsman.pool.settings import DriftSettings, FailureSettings, RoutingSettings, TelemetrySettings
 
 Table = Mapping[str, tuple[str, Callable[[Entry], Any]]]
 Made = TypeVar("Made")
@@ -40,6 +40,16 @@ def existing_folder(entry: Entry) -> Path:
     return found
 
 
+def share(entry: Entry) -> float | dict[str, float]:
+    """A share from 0 to 1, or such shares by pattern.
+
+    Raises:
+        InputError: neither.
+    """
+    read = number(most=1)
+    return {pattern: read(one) for pattern, one in entry.pairs().items()} if entry.is_mapping else read(entry)
+
+
 def worded(kind: type[Any], field: str) -> Callable[[Entry], Any]:
     """A reader of the words that a field's type allows."""
     return choice(get_args(get_type_hints(kind)[field]))
@@ -61,6 +71,7 @@ ROUTING: Table = {
     "stay_margin": ("stay_margin", number(most=1)),
     "batch": ("batch", whole(least=1, most=4_096)),
     "patience": ("patience_s", seconds),
+    "explore": ("explore", number(most=Decimal("0.2"))),
     "expect_per_day": ("expect_per_day", positive(number(most=Decimal(10) ** 12))),
 }
 FAILURE: Table = {
@@ -77,12 +88,28 @@ FAILURE: Table = {
     "crashed_holds": ("crashed_holds", worded(FailureSettings, "crashed_holds")),
     "hold": ("hold_s", some_time),
 }
+DRIFT: Table = {
+    "watch": ("watch", truth),
+    "reprobe_budget": ("reprobe_budget_nano", nano),
+    "forget": ("forget", truth),
+}
+
+
+def drift(entry: Entry) -> DriftSettings:
+    """`learning.drift`."""
+    return read_section(entry, DriftSettings, DRIFT)
+
+
 LEARNING: Table = {
     "history": ("history", existing_folder),
     "store_prompts": ("store_prompts", truth),
     "embedder": ("embedder", text),
     "resolve": ("resolve_s", some_time),
     "refit": ("refit_s", seconds),
+    "keep": ("keep_s", seconds),
+    "shadow_share": ("shadow_share", share),
+    "shadow_budget": ("shadow_budget_nano", nano),
+    "drift": ("drift", drift),
 }
 TELEMETRY: Table = {
     "log": ("log", worded(TelemetrySettings, "log")),

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from pointsman.pool.config_funds import read_aliases, read_funds
+from pointsman.pool.config_funds import AUTO, read_aliases, read_funds
 from pointsman.pool.config_models import read_models
 from pointsman.pool.config_nodes import Entry, compose
 from pointsman.pool.config_sections import FAILURE, LEARNING, ROUTING, SERVER, TELEMETRY, folder, read_section
 from pointsman.pool.config_values import on_loopback, secret
+from pointsman.pool.duties import left_without
 from pointsman.pool.settings import (
     FailureSettings,
     LearningSettings,
@@ -61,6 +62,7 @@ def read_settings(path: Path, environ: Mapping[str, str], today: date) -> Settin
     )
     _check_times(given.get("failure", top), settings.failure)
     _check_door(given.get("server", top), settings)
+    _check_auto(given.get("aliases", given["models"]), settings)
     return settings
 
 
@@ -69,6 +71,14 @@ def _check_times(entry: Entry, failure: FailureSettings) -> None:
         raise entry.refusal(
             f"a hold lives {failure.hold_s:g}s, less than an exchange may take ({failure.total_s:g}s)",
             "raise `hold`, or lower `total`",
+        )
+
+
+def _check_auto(entry: Entry, settings: Settings) -> None:
+    if AUTO in left_without(settings):
+        raise entry.refusal(
+            f"no model of alias {AUTO!r} has `duty: serving`, so nobody would be served",
+            "leave `duty` out of at least one of its models",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -109,6 +110,7 @@ class RoutingSettings:
         batch: most queries that are decided at once.
         expect_per_day: queries expected a day before any has come.
         patience_s: how long a query waits for money that is only held, not spent, before it is refused.
+        explore: the share of an alias's queries that go to a model drawn by chance, at most 0.2.
     """
 
     ceiling: Literal["limit", "quantile", "model"] = "limit"
@@ -117,6 +119,7 @@ class RoutingSettings:
     batch: int = 64
     expect_per_day: float = 10_000.0
     patience_s: float = 5.0
+    explore: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,21 @@ class FailureSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftSettings:
+    """What is done about a world that changes; see docs/drift.md.
+
+    Attributes:
+        watch: whether estimates are held against what comes.
+        reprobe_budget_nano: most that asking suspected models their probes again may cost a day, UTC; 0 for never.
+        forget: whether outcomes of a model from before its scores changed stop to count in fits.
+    """
+
+    watch: bool = True
+    reprobe_budget_nano: int = 0
+    forget: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LearningSettings:
     """How estimates and prices follow what happens.
 
@@ -160,6 +178,11 @@ class LearningSettings:
         embedder: as for `estimate.embedders.load_embedder`.
         resolve_s: how often prices are solved again.
         refit_s: how often estimators are fitted again, if outcomes came in; 0 never.
+        keep_s: how long stored outcomes are kept; 0 for ever.
+        shadow_share: how much of the served chat traffic each model in the shadow gets too: one share for all of them,
+            or shares by id (with `*`), 0 for those that fit none.
+        shadow_budget_nano: most that this may cost a day, UTC.
+        drift: what is done when estimates stop being true.
     """
 
     history: Path | None = None
@@ -167,6 +190,10 @@ class LearningSettings:
     embedder: str = "wordllama"
     resolve_s: float = 5.0
     refit_s: float = 3_600.0
+    keep_s: float = 0.0
+    shadow_share: float | Mapping[str, float] = 0.05
+    shadow_budget_nano: int = 1_000_000_000
+    drift: DriftSettings = DriftSettings()
 
 
 @dataclass(frozen=True, slots=True)

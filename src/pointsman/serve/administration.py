@@ -21,6 +21,7 @@ from pointsman.serve.endpoints import body_of, principal_of
 from pointsman.serve.gateway import Gateway
 from pointsman.serve.keys import Budget
 from pointsman.serve.pages import model_json, object_of
+from pointsman.serve.refitting import request_refit
 from pointsman.serve.scheme import NANO
 from pointsman.serve.wire.errors import Refusal
 
@@ -76,6 +77,32 @@ async def audit(gateway: Gateway, client: Client, _: str) -> None:
     await client.json(asdict(found), 200 if found.ok else 500)
 
 
+async def refit(gateway: Gateway, client: Client, _: str) -> None:
+    """POST /admin/refit: estimators fitted on what is stored by now, soon, in a process beside the workers."""
+    require_admin(principal_of(gateway, client))
+    request_refit(gateway.settings.state)
+    await client.json({"requested": True, "fit": gateway.scheme.fit}, 202)
+
+
+async def alarms(gateway: Gateway, client: Client, _: str) -> None:
+    """GET /admin/alarms: what the drift watch has found, the latest last."""
+    require_admin(principal_of(gateway, client))
+    found = await asyncio.to_thread(gateway.drifting.alarms.all)
+    await client.json({"object": "list", "data": [alarm.public() for alarm in found]})
+
+
+async def acknowledge(gateway: Gateway, client: Client, rest: str) -> None:
+    """POST /admin/alarms/{id}/acknowledge: somebody knows of it; it is active no more."""
+    require_admin(principal_of(gateway, client))
+    id, _, act = rest.partition("/")
+    if act != "acknowledge":
+        raise Refusal("not_found_error", "There is nothing here; POST /admin/alarms/ID/acknowledge.")
+    alarm = await asyncio.to_thread(gateway.drifting.alarms.acknowledge, id, time.time())
+    if alarm is None:
+        raise Refusal("not_found_error", "No alarm has this id.", param="id")
+    await client.json(alarm.public())
+
+
 async def config(gateway: Gateway, client: Client, _: str) -> None:
     """GET /admin/config: what is in force, without secrets."""
     require_admin(principal_of(gateway, client))
@@ -85,6 +112,7 @@ async def config(gateway: Gateway, client: Client, _: str) -> None:
             "file": str(gateway.settings.path or ""),
             "estimates_from": scheme.origin,
             "rates_of": scheme.day.isoformat(),
+            "fit": scheme.fit,
             "models": [model_json(model) | {"endpoints": [e.name for e in model.endpoints]} for model in scheme.models],
             "aliases": [asdict(alias) for alias in scheme.settings.aliases],
             "funds": [asdict(rule) for rule in scheme.funds],
@@ -113,18 +141,30 @@ def _key_arguments(given: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
 
 
 def _budget(given: Mapping[str, Any]) -> Budget | None:
-    amount = given.get("budget_usd")
-    if amount is None:
+    usd = dollars_of(given, "budget_usd")
+    if usd is None:
         if given.get("budget_window") is not None:
             raise _wrong("budget_window", "needs a `budget_usd`")
+        return None
+    return Budget(int(usd * NANO), _window(given.get("budget_window")))
+
+
+def dollars_of(given: Mapping[str, Any], name: str) -> Decimal | None:
+    """An amount of dollars in a body, a number or a text, exact to the nano-dollar; None where there is none.
+
+    Raises:
+        Refusal: neither.
+    """
+    amount = given.get(name)
+    if amount is None:
         return None
     try:
         usd = Decimal(str(amount)) if not isinstance(amount, bool) else Decimal("NaN")
     except InvalidOperation:
         usd = Decimal("NaN")
     if not usd.is_finite() or not 0 <= usd <= MOST_USD or usd * NANO != int(usd * NANO):
-        raise _wrong("budget_usd", "is not an amount of dollars with at most 9 decimals")
-    return Budget(int(usd * NANO), _window(given.get("budget_window")))
+        raise _wrong(name, "is not an amount of dollars with at most 9 decimals")
+    return usd
 
 
 def _window(given: Any) -> WindowRule:

@@ -1,8 +1,8 @@
 """Who may serve a query: the hard filters, before anything is scored.
 
-Takes a query, who asks and what is in force; gives the models that may be asked. What the key, the alias and the
-request allow, what the models can do, the length of the prompt, which endpoints are up. The first filter that leaves
-nobody is named in the refusal.
+Takes a query, who asks and what is in force; gives the models that may be asked. What the models' duties, the key, the
+alias and the request allow, what the models can do, the length of the prompt, which endpoints are up. The first filter
+that leaves nobody is named in the refusal.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from pointsman.pool.settings import Alias
 from pointsman.records import Mask
 from pointsman.serve.access import Principal
+from pointsman.serve.duties import check_named
 from pointsman.serve.health import Health
 from pointsman.serve.scheme import Scheme, counted_tokens
 from pointsman.serve.wire.errors import Refusal
@@ -64,7 +65,7 @@ def _allowed(
     """Models [M] that pass every hard filter; each filter that leaves nobody is named."""
     wishes = query.wishes
     mine = scheme.kept(
-        ("allowed", query.model, principal.models, wishes.models, wishes.residency, query.needs),
+        ("allowed", query.model, principal.models, principal.admin, wishes.models, wishes.residency, query.needs),
         lambda: _filtered(scheme, query, principal, alias),
     )
     # The real count is within the `most` ratio, so what fits by the expected one may be tried.
@@ -80,9 +81,12 @@ def _filtered(scheme: Scheme, query: Query, principal: Principal, alias: Alias |
     """Models [M] that pass what doesn't depend on the prompt's length or on the moment."""
     named = np.zeros(len(scheme.models), np.bool_)
     if alias is None:
-        named[scheme.column[query.model]] = True
+        column = scheme.column[query.model]
+        check_named(principal, scheme.models[column])
+        named[column] = True
     else:
-        named = scheme.matching(alias.models) & scheme.with_tags(alias.tags)
+        named = candidates(scheme, alias)
+        _some(named, f"No model is serving behind `{query.model}` now.", "model")
     mine = named & scheme.matching(principal.models)
     if not mine.any():
         raise Refusal("permission_error", f"This key may not use `{query.model}`.", param="model")
@@ -96,6 +100,11 @@ def _filtered(scheme: Scheme, query: Query, principal: Principal, alias: Alias |
         mine = mine & scheme.with_capability(query.needs) if alias is not None else mine & _capable(scheme, query)
         _some(mine, f"No allowed model offers {', '.join(sorted(query.needs)) or 'this API'}.", "model")
     return mine
+
+
+def candidates(scheme: Scheme, alias: Alias) -> Mask:
+    """Models [M] behind an alias that serve."""
+    return scheme.matching(alias.models) & scheme.with_tags(alias.tags) & scheme.serving
 
 
 def _with_health(scheme: Scheme, health: Health, allowed: Mask) -> Mask:

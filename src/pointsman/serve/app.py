@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pointsman.errors import InputError
-from pointsman.serve import administration, endpoints, pages
+from pointsman.serve import administration, endpoints, onboarding_pages, pages
 from pointsman.serve.client import Client, ClientGone, Receive, Scope, Send
 from pointsman.serve.gateway import Gateway
 from pointsman.serve.wire.errors import Refusal
@@ -55,7 +55,10 @@ OTHERS: Mapping[str, Route] = {
     "/admin/keys": Route({"GET": administration.list_keys, "POST": administration.create_key}),
     "/admin/reload": Route({"POST": administration.reload}),
     "/admin/audit": Route({"GET": administration.audit}),
+    "/admin/alarms": Route({"GET": administration.alarms}),
     "/admin/config": Route({"GET": administration.config}),
+    "/admin/refit": Route({"POST": administration.refit}),
+    "/admin/onboardings": Route({"GET": onboarding_pages.list_all, "POST": onboarding_pages.start}),
 }
 # With and without /v1, since clients differ in what they take for the base address.
 ROUTES: Mapping[str, Route] = {**OTHERS, **QUERIES, **{f"/v1{path}": route for path, route in QUERIES.items()}}
@@ -65,7 +68,9 @@ PREFIXES: Mapping[str, Route] = {
     "/decisions/": Route({"GET": pages.decision}),
     "/v1/models/": Route({"GET": pages.model}),
     "/models/": Route({"GET": pages.model}),
+    "/admin/alarms/": Route({"POST": administration.acknowledge}),
     "/admin/keys/": Route({"DELETE": administration.revoke_key}),
+    "/admin/onboardings/": Route({"GET": onboarding_pages.one, "DELETE": onboarding_pages.cancel}),
 }
 
 

@@ -11,14 +11,17 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from pointsman.decide.ranking import by_worth, within_cost
 from pointsman.decide.terms import Terms
 from pointsman.records import REASONS, Estimates, Floats, Mask, Prompts
 from pointsman.router import Moment, embed, route
 from pointsman.serve.admission import Asked
-from pointsman.serve.plan import Candidates, Plan
+from pointsman.serve.exploring import Explorer
+from pointsman.serve.plan import Candidates, Leans, Plan
 from pointsman.serve.scheme import NANO, UNKNOWN_LENGTH, Scheme
 from pointsman.serve.wire.errors import Refusal
 from pointsman.serve.wire.query import Query
@@ -32,12 +35,19 @@ Recall = Callable[[str, Query], tuple[str, int] | None]
 Witness = Callable[[Estimates, list[tuple[int, ...]], Mask], None]
 
 
-def decided(scheme: Scheme, batch: Sequence[Asked], recall: Recall, witness: Witness | None) -> list[Plan]:
+def decided(
+    scheme: Scheme,
+    batch: Sequence[Asked],
+    recall: Recall,
+    witness: Witness | None,
+    explorer: Explorer | None = None,
+) -> list[Plan]:
     """Plans for a batch under one scheme; nothing is held yet.
 
     Args:
         recall: the model and input tokens of the conversation that a query continues.
         witness: told of the batch's estimates, funds and allowed models, where these queries are traffic.
+        explorer: lets chance choose now and then; None where the first choice is nobody's propensity.
 
     Raises:
         Refusal: one of the queries is worth no model's price, or costs more than it may.
@@ -52,15 +62,49 @@ def decided(scheme: Scheme, batch: Sequence[Asked], recall: Recall, witness: Wit
     unlimited = np.full(len(scheme.funds), np.inf)  # the ledger says what can be paid, exactly, when it is held
     choices, estimates, scores, _ = route(prompts, scheme.snapshot, unlimited, Moment(0, 0.0), terms=terms)
     if witness is not None:
-        witness(estimates, [asked.drawn for asked in batch], np.stack([asked.allowed for asked in batch]))
+        _tell(witness, scheme, batch, estimates)
     took = (time.perf_counter() - begun) / len(batch)
     ceilings = _ceilings(scheme, batch, estimates, prompts)
     worth = scores if terms.money_price is None else scores + terms.money_price[:, None] * estimates.cost_usd
     worth = worth if terms.bonus is None else worth - terms.bonus
-    return [
-        _plan(asked, scheme, estimates, scores, worth[j], j, int(choices.reason[j]), ceilings[j], took)
+    plans = [
+        _plan(asked, scheme, estimates, scores, worth[j], j, int(choices.reason[j]), ceilings[j], took, terms)
         for j, asked in enumerate(batch)
     ]
+    if scheme.mix is not None:
+        for plan, part in zip(plans, scheme.mix.parts(prompts.vectors).tolist(), strict=True):
+            plan.part = part
+    if explorer is not None:
+        for j, (asked, plan) in enumerate(zip(batch, plans, strict=True)):
+            _explore(explorer, asked, plan, estimates, j)
+    return plans
+
+
+def _explore(explorer: Explorer, asked: Asked, plan: Plan, estimates: Estimates, j: int) -> None:
+    """Lets chance have its share of the first choice, and notes with which probability it was made."""
+    if asked.alias is None or not plan.ranked:
+        return
+    eligible: list[int] = []
+    if explorer.rate and plan.leans.stays is None and "embeddings" not in asked.query.needs:
+        within = _within_cost(plan.leans.limit_usd, estimates.cost_usd[j], plan.candidates.order.tolist())
+        eligible = explorer.payable(plan.scheme, plan.drawn, estimates, j, within)
+    first = explorer.draw(plan.ranked[0], eligible)
+    plan.propensity = first.propensity
+    if first.explored:
+        plan.ranked = [first.column, *(i for i in plan.ranked if i != first.column)]
+        plan.leans = replace(plan.leans, explored=(explorer.rate, len(eligible)))
+        plan.reason = "explored"
+
+
+def _tell(witness: Witness, scheme: Scheme, batch: Sequence[Asked], estimates: Estimates) -> None:
+    """The batch as traffic that prices are solved for; who asks a model that doesn't serve is no such traffic."""
+    allowed = np.stack([asked.allowed for asked in batch])
+    if scheme.all_serve:
+        witness(estimates, [asked.drawn for asked in batch], allowed)
+        return
+    rows = np.flatnonzero((allowed & scheme.serving).any(axis=1))
+    if len(rows):
+        witness(estimates.take(rows), [batch[j].drawn for j in rows.tolist()], allowed[rows])
 
 
 def _terms(scheme: Scheme, batch: Sequence[Asked], recall: Recall) -> Terms:
@@ -98,11 +142,13 @@ def _plan(
     reason: int,
     ceilings: list[int],
     took: float,
+    terms: Terms,
 ) -> Plan:
     order = np.argsort(-scores[j], kind="stable")
     order = order[np.isfinite(scores[j, order])]
     # Costs rank too where a knob leans on money, so an order by score is the order to ask in.
-    ranked, why = _ranked(asked, estimates.cost_usd[j], worth, order.tolist())
+    leans = _leans(asked, terms, j)
+    ranked, why = _ranked(asked, leans.limit_usd, estimates.cost_usd[j], worth, order.tolist())
     return Plan(
         _new_id(),
         asked.query,
@@ -115,18 +161,36 @@ def _plan(
         ceilings,
         Candidates(scheme.snapshot.models, estimates, scores, j, order),
         stages_s={"decide": took},
+        leans=leans,
     )
 
 
-def _ranked(asked: Asked, cost_usd: Floats, worth: Floats, order: list[int]) -> tuple[list[int], str]:
+def _leans(asked: Asked, terms: Terms, j: int) -> Leans:
+    stays = None
+    if terms.bonus is not None and terms.saved_usd is not None:
+        there = np.flatnonzero(terms.bonus[j] + terms.saved_usd[j])  # at most the one model it was with
+        if len(there):
+            i = int(there[0])
+            stays = (i, float(terms.saved_usd[j, i]), float(terms.bonus[j, i]))
+    return Leans(
+        0.0 if terms.money_price is None else float(terms.money_price[j]),
+        stays,
+        _limit_usd(asked),
+        None if asked.alias is None else asked.alias.scarcity,
+    )
+
+
+def _ranked(
+    asked: Asked, limit_usd: float | None, cost_usd: Floats, worth: Floats, order: list[int]
+) -> tuple[list[int], str]:
     """The columns that may be asked, in order, and the reason where it isn't the score's."""
     if asked.alias is None:
         return order, "named"
-    order = _within_cost(asked, cost_usd, order)
-    good = [i for i in order if worth[i] > 0.0]
-    if asked.alias.scarcity == "serve-cheapest":
-        rest = sorted((i for i in order if worth[i] <= 0.0), key=lambda i: float(cost_usd[i]))
-        return good + rest, "" if good else "cheapest_payable"
+    order = _within_cost(limit_usd, cost_usd, order)
+    cheapest = asked.alias.scarcity == "serve-cheapest"
+    ranked, good = by_worth(worth, cost_usd, order, serve_cheapest=cheapest)
+    if cheapest:
+        return ranked, "" if good else "cheapest_payable"
     if not good and asked.alias.scarcity == "decline":
         raise Refusal(
             "not_worth_it",
@@ -134,7 +198,7 @@ def _ranked(asked: Asked, cost_usd: Floats, worth: Floats, order: list[int]) -> 
             code="not_worth_it",
             retry_after_s=30,
         )
-    return good, ""
+    return ranked, ""
 
 
 def _new_id() -> str:
@@ -142,15 +206,18 @@ def _new_id() -> str:
     return f"dec_{time.time_ns() // 1_000_000:012x}{_LOTS.getrandbits(48):012x}"
 
 
-def _within_cost(asked: Asked, cost_usd: Floats, order: list[int]) -> list[int]:
-    """The columns whose expected cost is within the request's and the alias's limits."""
-    own = asked.query.wishes.max_cost_nano, asked.alias.max_cost_nano if asked.alias else None
-    limits = [limit for limit in own if limit is not None]
-    if not limits:
-        return order
-    most = min(limits) / NANO
-    within = [i for i in order if cost_usd[i] <= most]
-    if not within:
+def _limit_usd(asked: Asked) -> float | None:
+    """The request's and the alias's limit of the expected cost, the smaller one; a model by name has none."""
+    if asked.alias is None:
+        return None
+    limits = [limit for limit in (asked.query.wishes.max_cost_nano, asked.alias.max_cost_nano) if limit is not None]
+    return min(limits) / NANO if limits else None
+
+
+def _within_cost(most: float | None, cost_usd: Floats, order: list[int]) -> list[int]:
+    """The columns whose expected cost is within the limit."""
+    within = within_cost(most, cost_usd, order)
+    if not within and most is not None:
         raise Refusal(
             "budget_exceeded",
             f"No model is expected to answer this for at most {most:.6f} USD.",

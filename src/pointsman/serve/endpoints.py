@@ -81,7 +81,7 @@ async def serve(gateway: Gateway, client: Client, shape: Shape) -> None:
     plan.stages_s["read"] = read_s
     exchange = Exchange(gateway.rig, plan, client, at_ns, began)
     try:
-        await exchange.run(lambda finished: gateway.observe(finished, query))
+        await exchange.run(lambda finished: gateway.observe(finished, query, principal))
     except PassedOn as refusal:
         await _pass_on(client, plan, refusal)
 

@@ -20,6 +20,7 @@ import aiohttp
 from pointsman.ledger.entries import Held
 from pointsman.pool.cards import Model
 from pointsman.serve.attempt import Attempt
+from pointsman.serve.basis import Basis
 from pointsman.serve.client import JSON, Client, ClientGone, Headers
 from pointsman.serve.explain import answer_headers, cost_of
 from pointsman.serve.finished import Finished, Outcome
@@ -293,6 +294,9 @@ class Exchange:
             funds=tuple((line.fund, line.amount) for line in last.receipt) if last else (),
             input_chars=0 if query.images else query.input_chars,
             parent=self.client.headers.get("traceparent", ""),
+            propensity=plan.propensity if last and plan.ranked and last.column == plan.ranked[0] else None,
+            basis=Basis(plan),
+            part=plan.part,
         )
 
     def _stages(self, last: Attempt | None) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pointsman.pool.cards import Shape, Usage
 
 if TYPE_CHECKING:  # names in annotations alone: this module loads neither arrays nor adapters
     from pointsman.records import Candidate
+    from pointsman.serve.basis import Basis
     from pointsman.serve.upstreams.adapter import FaultKind
 
 Outcome = Literal["served", "client_gone", "refused", "upstream_failed"]
@@ -64,7 +65,8 @@ class Finished:
         asked: the model or alias that the client named.
         outcome: how it ended; "client_gone" before the whole answer was sent, "refused" before any upstream answered.
         status: the HTTP status that the client got, or would have got.
-        reason: of the decision (`records.Reason`), "named" where the client chose, or the refusal's type.
+        reason: of the decision (`records.Reason`), "named" where the client chose, "explored" where chance did, or the
+            refusal's type.
         model, provider, endpoint: who answered last; None where nobody was asked.
         stream: whether the answer was streamed.
         usage: tokens of the answer; None where there was none.
@@ -80,6 +82,10 @@ class Finished:
         funds: what each fund was charged, (name, whole units of the fund).
         input_chars: characters of the prompt, to learn tokens per character from; 0 where they don't say it (images).
         parent: the client's `traceparent` header, "" for none.
+        propensity: the probability with which the model that answered was chosen; None where the client named it, or
+            it answered in place of the one that was chosen.
+        basis: what the decision rested on (`serve.basis`), for the journal.
+        part: of the traffic's partition that the prompt fell into, for the drift watch.
     """
 
     decision_id: str
@@ -106,6 +112,9 @@ class Finished:
     funds: tuple[tuple[str, int], ...] = ()
     input_chars: int = 0
     parent: str = ""
+    propensity: float | None = None
+    basis: Basis | None = None
+    part: int | None = None
 
     @property
     def first_token_s(self) -> float | None:

@@ -11,25 +11,27 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from pointsman import __version__
-from pointsman.estimate.blend import fit_blend
 from pointsman.estimate.embedders import load_embedder
 from pointsman.estimate.fitted import Estimator
 from pointsman.estimate.lengths import Lengths, fit_lengths
 from pointsman.outcomes import PART_FILES, part_files, read_several
 from pointsman.pool.cards import Model
 from pointsman.pool.settings import Settings
-from pointsman.records import Estimates, Floats, Outcomes, Prompts
-from pointsman.router import embed
+from pointsman.records import Estimates, Floats, Outcomes
+from pointsman.serve.forgetting import forgotten
+from pointsman.serve.knowing import How, know
+from pointsman.serve.topics import keep_topics
 
+FORM = 3  # of a kept fit; another one is made where it was written in an older form
 SAMPLE = 3_000  # rows that stand for what comes, when prices are solved
-LEAST_SCORED = 30  # outcomes with a score, before a model's column is fitted and not left to its prior
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Learned:
         input_tokens: float [R], of the same rows.
         lengths: how long answers may get.
         rows: outcomes learned from.
+        known_by: by a model's name in the history, how it is known ("fitted" on its own outcomes, or "placed" beside
+            the fitted ones) and on how many scored outcomes.
+        since: what was forgotten of them, as in `serve.forgetting`.
     """
 
     fingerprint: str
@@ -51,6 +56,8 @@ class Learned:
     input_tokens: Floats
     lengths: Lengths
     rows: int
+    known_by: Mapping[str, tuple[How, int]] = field(default_factory=dict)
+    since: Mapping[str, float] = field(default_factory=dict)
 
 
 def learned_folder(settings: Settings) -> Path:
@@ -66,16 +73,19 @@ def outcome_folders(settings: Settings) -> list[Path]:
 
 
 def fingerprint_of(settings: Settings) -> str | None:
-    """Of everything that a fit depends on: outcomes, embedder, models, version. None where there are no outcomes.
+    """Of everything that a fit depends on: outcomes, what of them is forgotten, embedder, models, version.
+
+    None where there are no outcomes.
 
     Raises:
-        InputError: the history that the settings name isn't there.
+        InputError: the history that the settings name isn't there, or what is forgotten can't be read.
     """
     folders = outcome_folders(settings)
     if not folders:
         return None
-    digest = sha256(f"{__version__}|{settings.learning.embedder}|{settings.routing.quantile}".encode())
+    digest = sha256(f"{__version__}|{FORM}|{settings.learning.embedder}|{settings.routing.quantile}".encode())
     digest.update("|".join(sorted(history_name(model) for model in settings.models)).encode())
+    digest.update(repr(sorted(forgotten(settings.state).items())).encode())
     for folder in folders:
         for path in part_files(folder):
             state = path.stat()
@@ -94,33 +104,43 @@ def load_learned(settings: Settings, fingerprint: str) -> Learned | None:
     return found if isinstance(found, Learned) and found.fingerprint == fingerprint else None
 
 
+def newest_learned(settings: Settings) -> Learned | None:
+    """The fit that was made last, whatever it depends on; None where there is none that can be read."""
+    paths = sorted(learned_folder(settings).glob("*.fit"), key=lambda path: path.stat().st_mtime)
+    return load_learned(settings, paths[-1].stem) if paths else None
+
+
 def fit_learned(settings: Settings, fingerprint: str) -> Learned | None:
     """Fits, keeps the file and removes older ones; None where no model has enough scored outcomes.
 
     Raises:
         InputError: outcomes that can't be read.
     """
-    history = _history(settings)
-    if history is None:
+    since, embedder = forgotten(settings.state), load_embedder(settings.learning.embedder)
+    outcomes = _outcomes(settings, since)
+    keep_topics(settings.state, outcomes, settings.learning.embedder, embedder)
+    known = know(outcomes, embedder)
+    if known is None:
         return None
-    prompts = embed(history.texts, load_embedder(settings.learning.embedder), history.input_tokens)
-    fitted = fit_blend(history, prompts, seed=0)
-    lots = np.sort(np.random.default_rng(0).permutation(len(history))[:SAMPLE])
+    rows = len(known.held_out)
+    lots = np.sort(np.random.default_rng(0).permutation(rows)[:SAMPLE])
     learned = Learned(
         fingerprint,
-        fitted.estimator,
-        fitted.held_out.take(lots),
-        prompts.input_tokens[lots],
-        fit_lengths(history.output_tokens, _answers(fitted.held_out, prompts), quantile=settings.routing.quantile),
-        len(history),
+        known.estimator,
+        known.held_out.take(lots),
+        known.input_tokens[lots],
+        fit_lengths(known.answers, _answers(known.held_out, known.input_tokens), quantile=settings.routing.quantile),
+        rows,
+        known.known_by,
+        since,
     )
     _keep(learned, learned_folder(settings))
     return learned
 
 
-def _answers(estimates: Estimates, prompts: Prompts) -> Floats:
+def _answers(estimates: Estimates, input_tokens: Floats) -> Floats:
     """Expected output tokens [Q, M]."""
-    return np.maximum(0.0, estimates.tokens - prompts.input_tokens[:, None])
+    return np.maximum(0.0, estimates.tokens - input_tokens[:, None])
 
 
 def history_name(model: Model) -> str:
@@ -128,17 +148,11 @@ def history_name(model: Model) -> str:
     return model.history or model.id
 
 
-def _history(settings: Settings) -> Outcomes | None:
-    """The outcomes of the registry's models, those with enough scores."""
-    whole = read_several(outcome_folders(settings))
+def _outcomes(settings: Settings, since: Mapping[str, float]) -> Outcomes:
+    """The outcomes of the registry's models that aren't forgotten."""
+    whole = read_several(outcome_folders(settings), since=since)
     names = {history_name(model) for model in settings.models}
-    scored = np.isfinite(whole.score).sum(axis=0)
-    costed = np.isfinite(whole.cost_usd).sum(axis=0)
-    columns = [i for i, name in enumerate(whole.models) if name in names and min(scored[i], costed[i]) >= LEAST_SCORED]
-    if not columns:
-        return None
-    kept = whole.only(np.array(columns))
-    return kept.take(np.flatnonzero(np.isfinite(kept.score).any(axis=1)))
+    return whole.only(np.array([i for i, name in enumerate(whole.models) if name in names], np.int64))
 
 
 def _keep(learned: Learned, folder: Path) -> None:

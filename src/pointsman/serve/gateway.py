@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -29,19 +30,27 @@ from pointsman.serve.access import Keys, Principal
 from pointsman.serve.build import build_scheme
 from pointsman.serve.connector import TellingConnector
 from pointsman.serve.conversations import looked_for
+from pointsman.serve.drifting import Drifting
+from pointsman.serve.duties import Duties
 from pointsman.serve.exchange import Rig
 from pointsman.serve.finished import Finished
 from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, history_name, load_learned, start_fit
+from pointsman.serve.forgetting import FILE as FORGOTTEN
+from pointsman.serve.forgetting import forgotten
 from pointsman.serve.health import Health
 from pointsman.serve.journal import Journal
 from pointsman.serve.learn import Traffic, posed, prices_of, solved, warm_up, with_prices
 from pointsman.serve.logs import Logs
 from pointsman.serve.metrics import Condition, Metrics
+from pointsman.serve.onboardings import Onboardings
 from pointsman.serve.owners import Owner
 from pointsman.serve.recorder import Recorder
+from pointsman.serve.refitting import Requests
 from pointsman.serve.scheme import Scheme
+from pointsman.serve.shadow import Shadow
 from pointsman.serve.switchboard import Switchboard
 from pointsman.serve.till import Till
+from pointsman.serve.topics import load_topics
 from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
 
@@ -77,6 +86,9 @@ class Gateway:
         self.keys = Keys(settings.state / "keys.sqlite", settings.master_key)
         self.journal = Journal(settings.state / "decisions.sqlite", settings.telemetry.keep_decisions_s)
         self.owner = Owner(settings.state)
+        self.duties, self.onboardings = Duties(settings.state), Onboardings(settings)
+        self.drifting = Drifting(settings.state, self.onboardings, self.metrics)
+        self._forgotten, self._forgotten_stamp = forgotten(settings.state), stamp(settings.state / FORGOTTEN)
         self._ledger_path = settings.state / "ledger.sqlite"
         self._book = SqliteBook(self._ledger_path, busy_ms=BUSY_MS)
         self.till = Till(self._book, self._trouble)
@@ -85,13 +97,16 @@ class Gateway:
         self._embedder = load_embedder(settings.learning.embedder)
         self._fingerprint = fingerprint_of(settings)
         self._learned = self._first_fit()
+        self._mix = load_topics(settings.state, settings.learning.embedder)
         self._priced_s = time.time()
         self._granted: dict[str, int] = {}
         self._watched = self._stamp()
         self._fit: BaseProcess | None = None
+        self._refits = Requests(settings.state)
         self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
         self.recorder = Recorder(settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as)
         self.rig: Rig
+        self.shadow: Shadow
         self._clockwork: asyncio.Task[None] | None = None
         self.switchboard = Switchboard(
             self._scheme(None), self.till, self.health, self._recall, self.owner.name, self.traffic.witness
@@ -118,6 +133,7 @@ class Gateway:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "beside"))
         self.rig = Rig(self.switchboard, self.till, self.health, session, random.Random())  # noqa: S311 (jitter)
         self.recorder.start()
+        self.shadow = Shadow(self.rig, self.recorder, self.metrics, random.Random())  # noqa: S311 (a sample)
         self._clockwork = asyncio.create_task(self._tick_forever())
 
     async def stop(self) -> None:
@@ -126,8 +142,11 @@ class Gateway:
         if self._clockwork is not None:
             self._clockwork.cancel()
             await asyncio.gather(self._clockwork, return_exceptions=True)
+            await self.shadow.stop()
             await self.rig.session.close()
+        await asyncio.to_thread(self.onboardings.close)
         self.recorder.close()
+        self.drifting.close()
         self.till.close()
         self.journal.close()
         self.keys.close()
@@ -157,13 +176,15 @@ class Gateway:
     def _scheme(self, prices: Mapping[str, float] | None) -> Scheme:
         self._built_at, self._keys_built = time.monotonic(), self.keys.generation
         return build_scheme(
-            self.settings,
+            self.duties.over(self.settings),
             self._embedder,
             self._learned,
             self.keys.fund_rules(time.time_ns()),
             self.journal.tallies(),
             today(),
             prices,
+            self._forgotten,
+            self._mix,
         )
 
     def principal_of(self, secret: str) -> Principal:
@@ -181,7 +202,7 @@ class Gateway:
         """The same settings with what keys, rates, answers and fits say now."""
         before = self.scheme
         after = self._scheme(prices_of(before))
-        if after.funds == before.funds:
+        if after.funds == before.funds and (after.serving == before.serving).all():
             self.switchboard.scheme = after  # rows of latest queries still fit
         else:
             self.put_in_force(after)
@@ -225,7 +246,7 @@ class Gateway:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            for step in (self._look_around, self._solve, self._learn):
+            for step in (self._look_around, self._solve, self._learn, self._watch_drift):
                 try:
                     await step()
                 except InputError as error:
@@ -234,13 +255,15 @@ class Gateway:
                     log.exception("%s failed; it is tried again", step.__name__.strip("_"))
 
     async def _look_around(self) -> None:
-        """Keys, configuration, dead workers, the ledger's file, gauges."""
-        if self.keys.refresh(time.time_ns()) or self.scheme.day != today():
+        """Keys, duties, configuration, dead workers, onboardings, the ledger's file, gauges."""
+        new_keys, new_duties = self.keys.refresh(time.time_ns()), self.duties.look()
+        if new_keys or new_duties or self.scheme.day != today():
             self.rebuild()
         path = self.settings.path
         if self._reread is not None and path is not None and changed(path, self._watched):
             self.reload()
         self._end_orphans()
+        self.onboardings.look()
         await asyncio.to_thread(self._book.checkpoint)
         self.show()
 
@@ -255,6 +278,16 @@ class Gateway:
             log.warning(
                 "%d holds of workers that died were ended (%s)", len(ended), "charged" if charge else "released"
             )
+
+    async def _watch_drift(self) -> None:
+        """Estimates against what came, in the first worker; what is forgotten counts no more in any."""
+        if self.number == 0:
+            await self.drifting.look(self.scheme, self.settings.learning.drift)
+        if changed(self.settings.state / FORGOTTEN, self._forgotten_stamp):
+            self._forgotten_stamp = stamp(self.settings.state / FORGOTTEN)
+            self._forgotten = forgotten(self.settings.state)
+            self.rebuild()
+            self._priced_at = -math.inf  # prices follow at once
 
     async def _solve(self) -> None:
         """New prices, from receipts and what is expected to come."""
@@ -279,12 +312,21 @@ class Gateway:
             self._stored_at = now
             await asyncio.to_thread(self.recorder.store)
         self._take_over_fit()
-        refit_s = self.settings.learning.refit_s
-        if self.number == 0 and refit_s and self._fit is None and now - self._fitted_at > refit_s:
-            self._fitted_at = now
-            fresh = fingerprint_of(self.settings)
-            if fresh is not None and fresh != self._fingerprint:
-                self._fit = start_fit(self.settings, fresh)
+        if self.number == 0 and self._fit is None:
+            await self._refit(now)
+
+    async def _refit(self, now: float) -> None:
+        """Begins a fit if one is due and there is something new to learn from; in the worker that fits for all."""
+        refit_s, asked = self.settings.learning.refit_s, self._refits.due()
+        if not (asked or (refit_s and now - self._fitted_at > refit_s)):
+            return
+        self._fitted_at = now
+        if asked:
+            self._refits.taken()
+            await asyncio.to_thread(self.recorder.store)
+        fresh = fingerprint_of(self.settings)
+        if fresh is not None and fresh != self._fingerprint:
+            self._fit = start_fit(self.settings, fresh)
 
     def _take_over_fit(self) -> None:
         """A fit that has ended, here or in the worker that fits for all."""
@@ -300,6 +342,7 @@ class Gateway:
         learned = load_learned(self.settings, newest.stem)
         if learned is not None:
             self._fingerprint, self._learned = newest.stem, learned
+            self._mix = load_topics(self.settings.state, self.settings.learning.embedder)
             self.rebuild()
             log.info("new estimators are in force, from %d outcomes", learned.rows)
 
@@ -310,9 +353,11 @@ class Gateway:
 
     # What happened
 
-    def observe(self, finished: Finished, query: Query | None) -> None:
-        """One exchange, ended. Never fails."""
+    def observe(self, finished: Finished, query: Query | None, principal: Principal | None = None) -> None:
+        """One exchange, ended; its client has its answer, so models in the shadow may be asked. Never fails."""
         self.recorder.observe(finished, query)
+        if query is not None and principal is not None:
+            self.shadow.offer(finished, query, principal)
 
     def score(self, decision_id: str, score: float) -> bool:
         """Feedback: completes the outcome of a decision; False where nobody knows it."""

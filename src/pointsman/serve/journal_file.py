@@ -51,6 +51,16 @@ create table conversations (
     at_ns integer not null
 ) strict, without rowid;
 """
+# First scores in the order in which they came, for the drift watch; the number only ever grows.
+FEEDBACK = """
+create table if not exists feedback (
+    number integer primary key autoincrement,
+    decision_id text not null,
+    score real not null
+) strict
+"""
+ADD_FEEDBACK = "insert into feedback (decision_id, score) values (?, ?)"
+SWEEP_FEEDBACK = "delete from feedback where number <= (select max(number) from feedback) - 1000000"
 # An id seen before is left alone: the first record of a decision stands.
 ADD = "insert or ignore into exchanges values "
 ADD_ROW = "(null, ?, ?, ?, ?, ?, ?, ?, ?, null, ?)"
@@ -75,6 +85,7 @@ where digest in (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) and at_ns > ?
 """
 GET = "select body, score from exchanges where decision_id = ?"
 THERE = "select 1 from exchanges where decision_id = ?"
+SCORES_SINCE = "select count(score), sum(score) from exchanges where model = ? and at_ns >= ?"
 SWEEP_ROWS, SWEEP_PIECES = 2_000, 50
 SWEEP_EXCHANGES = """
 delete from exchanges where number in (select number from exchanges order by number limit 2000) and at_ns < ?
@@ -138,6 +149,7 @@ class Batch:
 def sweep(db: sqlite3.Connection, now_ns: int, keep_ns: int) -> None:
     """Forgets what is older than it is to be kept, a piece at a time."""
     db.execute(SWEEP_CONVERSATIONS, (now_ns - CONVERSATION_NS,))
+    db.execute(SWEEP_FEEDBACK)
     for _ in range(SWEEP_PIECES):
         if db.execute(SWEEP_EXCHANGES, (now_ns - keep_ns,)).rowcount < SWEEP_ROWS:
             break
@@ -166,6 +178,17 @@ def _plain(value: object) -> object:
     if isinstance(value, Sequence):
         return list(value)
     raise TypeError(f"{type(value).__name__} can't be kept")
+
+
+def score_anew(db: sqlite3.Connection, model: str, since_ns: int) -> None:
+    """A model's scores count from a moment on: its tally is what the exchanges that are kept since then add up to.
+
+    Raises:
+        sqlite3.Error: the file can't be read or written.
+    """
+    with _transaction(db):
+        scored, total = db.execute(SCORES_SINCE, (model, since_ns)).fetchone()
+        db.execute("update tallies set scored = ?, score_sum = ? where model = ?", (scored, total or 0.0, model))
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
@@ -201,6 +224,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         elif (kind, version) != (APPLICATION_ID, SCHEMA_VERSION):
             remedy = "put the file aside; a new one is made"
             raise InputError("this isn't a journal of this version", place=str(path), remedy=remedy)
+        db.execute(FEEDBACK)
     db.execute(f"pragma busy_timeout = {int(LOCK_WAIT_S * 1000)}")
 
 
@@ -317,6 +341,8 @@ def _score(db: sqlite3.Connection, tallies: dict[str, ModelTally], decision_id: 
     model, earlier = before
     if model is not None:
         first = earlier is None
+        if first:
+            db.execute(ADD_FEEDBACK, (decision_id, score))
         _add(tallies, ModelTally(model, scored=int(first), score_sum=score - (0.0 if first else earlier)))
 
 

@@ -41,7 +41,8 @@ ADD = (
     " :requests_per_minute, :tokens_per_minute)"
 )
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-RESERVED = frozenset({"master"})
+SHADOW = "shadow"  # who asks where traffic is mirrored
+RESERVED = frozenset({"master", SHADOW})
 MINUTE = WindowRule("rolling", 60)
 
 KeyState = Literal["live", "expired", "revoked"]
@@ -117,7 +118,7 @@ def check(record: KeyRecord) -> None:
     if not ID.fullmatch(record.id) or record.id in RESERVED:
         raise InputError(
             f"{record.id!r} can't be the id of a key",
-            remedy="use up to 64 letters, digits, `.`, `_`, `-`, a letter or digit first; not `master`",
+            remedy="use up to 64 letters, digits, `.`, `_`, `-`, a letter or digit first; not `master` or `shadow`",
         )
     if record.expires_ns is not None and record.expires_ns <= record.created_ns:
         raise InputError("it would have expired already", place=f"key {record.id}", remedy="give a time to come")

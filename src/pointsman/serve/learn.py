@@ -77,7 +77,8 @@ def posed(
     """The program that the funds pose now: rows, who draws on what, what is left, what is to come, who is allowed.
 
     The latest queries and the history's share the rows; a history row draws on funds as one of the latest queries
-    does (or on those without keys and tags), since nobody knows who will ask.
+    does (or on those without keys and tags), since nobody knows who will ask. No row may go to a model that doesn't
+    serve, whoever could name it.
     """
     funds = len(scheme.funds)
     remaining = np.array([_left(rule, balances.get(rule.name)) for rule in scheme.funds], np.float64)
@@ -93,8 +94,9 @@ def posed(
     if recent is None:
         common = np.array([not rule.keys and not rule.tags for rule in scheme.funds], np.bool_)
         drawn = np.broadcast_to(common, (len(typical), funds))
-        return typical, drawn, remaining, to_come, np.ones(typical.quality.shape, np.bool_)
+        return typical, drawn, remaining, to_come, np.broadcast_to(scheme.serving, typical.quality.shape)
     rows, drawn, allowed = recent
+    allowed = allowed & scheme.serving  # a model may have been retired since
     like = np.resize(np.arange(len(rows)), len(typical))
     return (
         Estimates.stacked([rows, typical]),

@@ -42,6 +42,7 @@ TOKENS = tuple(float(4**power) for power in range(14))
 
 EndpointState = Literal["open", "probing", "closed"]
 STATE_VALUE: dict[EndpointState, float] = {"open": 1.0, "probing": 0.5, "closed": 0.0}
+Mirrored = Literal["served", "failed", "refused", "dropped"]
 PARTS = ("cached", "cache_write", "reasoning")
 
 # Else every counter had a second series with its time of birth, in a single process only.
@@ -183,7 +184,13 @@ class Metrics:
         self._journal_dropped = self._counter("pointsman_journal_dropped", "Rows that the journal had to drop.")
         self._journal_failures = self._counter("pointsman_journal_failures", "Failed reads and writes of the journal.")
         self._traces_dropped = self._counter("pointsman_traces_dropped", "Exchanges that no span was made of.")
+        self._alarms = self._counter("pointsman_alarms", "Alarms of the drift watch.", "kind", "model")
+        self._active = self._gauges(
+            "pointsman_alarms_active", "Of them, those that nobody has answered.", "kind", "model"
+        )
         self._reloads = self._counter("pointsman_reloads", "Reloads of the configuration.", "result")
+        self._shadow = self._counter("pointsman_shadow_queries", "Queries for models in the shadow.", "model", "result")
+        self._shadow_cost = self._counter("pointsman_shadow_cost_usd", "US dollars booked for them.", "model")
 
     def _counter(self, name: str, text: str, *labels: str) -> _Children[GatheredCounter]:
         return self._settled(_Children(GatheredCounter(name, text, labels, registry=self._registry)))
@@ -246,10 +253,25 @@ class Metrics:
             if count:
                 self._tokens.note(count, model, kind)
 
+    def alarmed(self, kind: str, model: str) -> None:
+        """Counts an alarm of the drift watch."""
+        with self._lock:
+            self._alarms.note(1, kind, model)
+
+    def show_alarms(self, active: Mapping[tuple[str, str], int]) -> None:
+        """How many alarms are active, by kind and model; for the worker that watches."""
+        self._active.show({labels: float(count) for labels, count in active.items()})
+
     def reloaded(self, *, done: bool) -> None:
         """Counts a reload of the configuration, or a refused one."""
         with self._lock:
             self._reloads.note(1, "done" if done else "refused")
+
+    def mirrored(self, model: str, result: Mirrored, cost_nano: int = 0) -> None:
+        """Counts a query that was mirrored to a model in the shadow, or was to be."""
+        with self._lock:
+            self._shadow.note(1, model, result)
+            self._shadow_cost.note(cost_nano / NANO, model)
 
     # --- the rest --------------------------------------------------------------------------------------------------
 

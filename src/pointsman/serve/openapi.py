@@ -80,6 +80,18 @@ NEW_KEY: Schema = {
     },
     "additionalProperties": False,
 }
+ONBOARDING: Schema = {
+    "type": "object",
+    "properties": {
+        "model": {"type": "string", "maxLength": 256},
+        "probes": {"type": "integer", "minimum": 1, "maximum": 10_000},
+        "budget_usd": {"oneOf": [{"type": "number", "minimum": 0, "maximum": 10**9}, TEXT]},
+        "shadow": {"type": "boolean"},
+        "judge": {"type": "string", "maxLength": 256},
+    },
+    "required": ["model"],
+    "additionalProperties": False,
+}
 # (method, path, what it is, its body, the name in its path)
 OTHERS: tuple[tuple[str, str, str, Schema | None, str | None], ...] = (
     ("get", "/v1/models", "The models and aliases that the key may use", None, None),
@@ -101,7 +113,14 @@ OTHERS: tuple[tuple[str, str, str, Schema | None, str | None], ...] = (
     ("delete", "/admin/keys/{id}", "Ends a key", None, "id"),
     ("post", "/admin/reload", "Reads the configuration again", None, None),
     ("get", "/admin/audit", "Folds the ledger and compares", None, None),
+    ("get", "/admin/alarms", "What the drift watch has found: what changed, since when, by how much", None, None),
+    ("post", "/admin/alarms/{id}/acknowledge", "Says that somebody knows of an alarm", None, "id"),
     ("get", "/admin/config", "What is in force, without secrets", None, None),
+    ("post", "/admin/refit", "Fits estimators on what is stored by now, in the background", None, None),
+    ("get", "/admin/onboardings", "What every onboarding has come to", None, None),
+    ("post", "/admin/onboardings", "Onboards a model, in a process beside the gateway", ONBOARDING, None),
+    ("get", "/admin/onboardings/{model}", "How far one is, and its profile", None, "model"),
+    ("delete", "/admin/onboardings/{model}", "Ends one; everything that it asked is kept", None, "model"),
 )
 
 
@@ -136,6 +155,7 @@ def _operation(method: str, path: str, what: str, body: Schema | None, name: str
         "responses": {
             "200": {"description": "Done"},
             "201": {"description": "Made"},
+            "202": {"description": "Begun"},
             "4XX": _refusal("Refused: the message says why and what to do"),
             "5XX": _refusal("An upstream failed, or the ledger can't be reached"),
         },

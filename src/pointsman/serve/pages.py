@@ -16,6 +16,7 @@ from pointsman import __version__
 from pointsman.pool.cards import Model
 from pointsman.serve.access import Principal, require_admin
 from pointsman.serve.client import Client
+from pointsman.serve.duties import check_named, may_name, trouble_of
 from pointsman.serve.endpoints import body_of, principal_of
 from pointsman.serve.explain import balance_json, usd
 from pointsman.serve.gateway import Gateway
@@ -37,7 +38,7 @@ async def models(gateway: Gateway, client: Client, _: str) -> None:
     principal = principal_of(gateway, client)
     scheme = gateway.scheme
     aliases = [_alias_json(alias.name) for alias in scheme.settings.aliases]
-    mine = [model_json(model) for model in scheme.models if principal.permits(model.id)]
+    mine = [model_json(model) for model in scheme.models if may_name(principal, model)]
     await client.json({"object": "list", "data": aliases + mine})
 
 
@@ -49,7 +50,9 @@ async def model(gateway: Gateway, client: Client, rest: str) -> None:
         await client.json(_alias_json(rest))
         return
     column = scheme.column.get(rest)
-    if column is None or not principal.permits(rest):
+    if column is not None and scheme.models[column].duty == "retired":
+        check_named(principal, scheme.models[column])
+    if column is None or not may_name(principal, scheme.models[column]):
         raise Refusal("not_found_error", f"The model `{rest[:200]}` is not known here.", param="model")
     await client.json(model_json(scheme.models[column]))
 
@@ -68,6 +71,7 @@ def model_json(model: Model) -> dict[str, Any]:
         "max_output_tokens": model.max_output_tokens,
         "capabilities": sorted(model.capabilities),
         "tags": sorted(model.tags),
+        "duty": model.duty,
     }
 
 
@@ -114,15 +118,20 @@ async def liveliness(_: Gateway, client: Client, __: str) -> None:
 
 
 async def readiness(gateway: Gateway, client: Client, _: str) -> None:
-    """GET /health/readiness: it can decide and book; says where its estimates come from."""
+    """GET /health/readiness: it can decide and book; says where its estimates come from, and if nobody serves."""
     try:
         gateway.till.balances()
     except Exception:
         raise Refusal("ledger_unavailable", "The ledger can't be read.", retry_after_s=1) from None
     scheme = gateway.scheme
-    await client.json(
-        {"status": "ready", "models": len(scheme.models), "funds": len(scheme.funds), "estimates_from": scheme.origin}
-    )
+    serving = {"serving": int(scheme.serving.sum()), "trouble": trouble_of(scheme.settings)}
+    told = {
+        "status": "ready",
+        "models": len(scheme.models),
+        "funds": len(scheme.funds),
+        "estimates_from": scheme.origin,
+    }
+    await client.json(told | serving)
 
 
 async def metrics(gateway: Gateway, client: Client, _: str) -> None:

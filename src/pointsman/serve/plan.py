@@ -13,6 +13,27 @@ from pointsman.records import Candidate, Estimates, Floats, Ints
 from pointsman.serve.scheme import Scheme
 from pointsman.serve.wire.query import Query
 
+DECISIVE = frozenset({"quality", "cost_usd", "tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class Leans:
+    """What one query's ranking depended on beside its estimates and the funds' prices.
+
+    Attributes:
+        money_price: quality per dollar, by the trade-off knob.
+        stays: column, dollars saved and bonus of the model that the conversation was with.
+        limit_usd: the most that the answer may be expected to cost.
+        scarcity: of the alias; None where the client named the model.
+        explored: the rate and how many models could be drawn, where chance chose the first.
+    """
+
+    money_price: float = 0.0
+    stays: tuple[int, float, float] | None = None
+    limit_usd: float | None = None
+    scarcity: str | None = None
+    explored: tuple[float, int] | None = None
+
 
 class Candidates(Sequence[Candidate]):
     """The models of one decision, best first; made into records when somebody reads them, not for every query."""
@@ -37,6 +58,11 @@ class Candidates(Sequence[Candidate]):
     def __iter__(self) -> Iterator[Candidate]:
         return (self._at(int(i)) for i in self._order)
 
+    @property
+    def order(self) -> Ints:
+        """The models' columns, best first."""
+        return self._order
+
     def columns(self) -> dict[str, Any]:
         """The same by field, each a list or an array in order: what the journal keeps, since it costs so much less."""
         of, j, order = self._estimates, self._row, self._order
@@ -45,8 +71,10 @@ class Candidates(Sequence[Candidate]):
             order, axis=1
         )
         names = ("quality", "spread", "cost_usd", "tokens", "charge", "score")
-        # Seven digits are enough to read, in half of the room.
-        columns: dict[str, Any] = dict(zip(names, figures.astype(np.float32), strict=True))
+        # Seven digits are enough to read, in half of the room; what a decision follows from again is kept whole.
+        columns: dict[str, Any] = {
+            name: row if name in DECISIVE else row.astype(np.float32) for name, row in zip(names, figures, strict=True)
+        }
         return {"model": [self._models[i] for i in order.tolist()]} | columns
 
     def _at(self, i: int) -> Candidate:
@@ -72,7 +100,7 @@ class Plan:
         query: as it came in.
         scheme: what was in force.
         key_id: who asked.
-        reason: why this model: a `records.Reason`, or "named" where the client chose.
+        reason: why this model: a `records.Reason`, "named" where the client chose, "explored" where chance did.
         ranked: the columns that may be asked, in order.
         drawn: rows of the funds that the query draws on.
         input_tokens: counted, before the models' own ratios.
@@ -82,6 +110,11 @@ class Plan:
         refused: what the ledger said where nothing could be held.
         options: what was asked for, in the order of `ranked`.
         stages_s: seconds of reading, deciding and holding.
+        leans: what the ranking depended on beside estimates and prices.
+        propensity: the probability with which the first of `ranked` is the first; None where nobody knows it, or
+            another one was held for since the first couldn't be paid.
+        place: which of `ranked` is held for first; -1 while none is.
+        part: of the traffic's partition that the prompt falls into; None where there is no partition.
     """
 
     decision_id: str
@@ -98,6 +131,10 @@ class Plan:
     refused: Refused | None = None
     options: Sequence[Option] = ()
     stages_s: dict[str, float] = field(default_factory=dict)
+    leans: Leans = Leans()
+    propensity: float | None = None
+    place: int = -1
+    part: int | None = None
 
     @property
     def column(self) -> int:

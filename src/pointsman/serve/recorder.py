@@ -28,6 +28,7 @@ from pointsman.serve.wire.query import Query
 
 STORED_ROWS = 500  # outcomes that are written as one part
 TELL_S = 0.05  # how long exchanges are gathered for log and metrics
+FEEDBACK = "feedback"  # who made a score: whoever asked
 ONBOARDING = "onboard-"  # how ids of onboardings' keys begin
 
 log = logging.getLogger(__name__)
@@ -106,19 +107,40 @@ class Recorder:
             return
         for digest in remembered_as(finished.key_id, query):
             self._journal.remember(digest, finished.model, usage.input_tokens)
-        if self.store_prompts and query.text and not finished.key_id.startswith(ONBOARDING):
+        if not finished.key_id.startswith(ONBOARDING):
             # By the decision and not by the text: asking again must not take a score back.
-            row = OutcomeRow(
-                finished.decision_id,
-                query.text,
-                "live",
-                self._recorded_as(finished.model),
-                cost_usd=finished.cost_nano / NANO,
-                input_tokens=float(usage.input_tokens),
-                output_tokens=float(usage.output_tokens),
-            )
-            self._rows.append(row)
-            self._prompts.add(finished.decision_id, row)
+            self._keep(finished, query, finished.decision_id)
+
+    def mirrored(self, finished: Finished, query: Query, served_id: str) -> None:
+        """One query asked of a model in the shadow: as one that was served, but for metrics, log and conversations.
+
+        Its outcome stands in the row of the query as it was served; a score comes by its own decision.
+        """
+        try:
+            self._journal.add(finished)
+            if finished.outcome == "served":
+                self._keep(finished, query, served_id)
+        except Exception:
+            log.exception("a mirrored query could not be recorded")
+
+    def _keep(self, finished: Finished, query: Query, prompt_id: str) -> None:
+        """An outcome, where prompts are kept."""
+        usage, model = finished.usage, finished.model
+        if not self.store_prompts or not query.text or usage is None or model is None:
+            return
+        row = OutcomeRow(
+            prompt_id,
+            query.text,
+            "live",
+            self._recorded_as(model),
+            cost_usd=finished.cost_nano / NANO,
+            input_tokens=float(usage.input_tokens),
+            output_tokens=float(usage.output_tokens),
+            at_s=finished.at_ns / NANO,
+            propensity=finished.propensity,
+        )
+        self._rows.append(row)
+        self._prompts.add(finished.decision_id, row)
 
     def score(self, decision_id: str, score: float) -> bool:
         """Feedback: completes the outcome of a decision; False where nobody knows it."""
@@ -129,7 +151,7 @@ class Recorder:
             log.warning("the prompt of a scored decision can't be read: %s", error)
             row = None
         if row is not None:
-            self._rows.append(replace(row, score=score))
+            self._rows.append(replace(row, score=score, grader=FEEDBACK))
         return known
 
     def store(self) -> None:

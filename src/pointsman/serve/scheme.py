@@ -17,6 +17,8 @@ import numpy as np
 
 from pointsman.decide.program import FundTable
 from pointsman.decide.terms import trade_off_price
+from pointsman.estimate.drift.mix import Mix
+from pointsman.estimate.registered import Registered
 from pointsman.ledger.entries import LedgerFund, Line
 from pointsman.ledger.window import Window
 from pointsman.pool.billing import UnitCosts, hold_nano, rates_at, unit_costs
@@ -66,6 +68,8 @@ class Scheme:
         day: of the rates.
         typical: estimates of queries that stand for what comes; what the trade-off knob is scaled by.
         origin: where estimates come from, for people: "outcomes of 18 models", "priors alone".
+        fit: fingerprint of the fit that they come from; "" where there is none.
+        mix: the partition of the traffic that its mix is watched by; None where there is none.
     """
 
     settings: Settings
@@ -75,6 +79,8 @@ class Scheme:
     day: date
     typical: Estimates
     origin: str
+    fit: str = ""
+    mix: Mix | None = None
     _masks: dict[object, Mask] = field(default_factory=dict, repr=False)
     _prices: dict[float, float] = field(default_factory=dict, repr=False)
     _drawn: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = field(default_factory=dict, repr=False)
@@ -88,6 +94,30 @@ class Scheme:
     def column(self) -> dict[str, int]:
         """The column of a model's id."""
         return {model.id: i for i, model in enumerate(self.models)}
+
+    @cached_property
+    def known(self) -> Mask:
+        """Models [M] that are estimated from recorded outcomes, and not by their prior alone."""
+        estimator = self.snapshot.estimator
+        known: Mask = (
+            estimator.column >= 0 if isinstance(estimator, Registered) else np.ones(len(self.models), np.bool_)
+        )
+        return known
+
+    @cached_property
+    def serving(self) -> Mask:
+        """Models [M] that are candidates of aliases and count in prices."""
+        return np.array([model.duty == "serving" for model in self.models], np.bool_)
+
+    @cached_property
+    def shadowed(self) -> Mask:
+        """Models [M] that traffic is mirrored to."""
+        return np.array([model.duty == "shadow" for model in self.models], np.bool_)
+
+    @cached_property
+    def all_serve(self) -> bool:
+        """Whether that is every model."""
+        return bool(self.serving.all())
 
     @cached_property
     def aliases(self) -> dict[str, Alias]:
@@ -139,8 +169,16 @@ class Scheme:
         """Quality per dollar at a setting of the knob, 0 to 10."""
         found = self._prices.get(trade_off)
         if found is None:
-            found = self._prices[trade_off] = trade_off_price(trade_off, self.typical)
+            found = self._prices[trade_off] = trade_off_price(trade_off, self._typical_of_serving)
         return found
+
+    @cached_property
+    def _typical_of_serving(self) -> Estimates:
+        """What the knob is scaled by: models that don't serve stretch no range."""
+        if self.all_serve or not self.serving.any():
+            return self.typical
+        all_, mine = self.typical, self.serving
+        return Estimates(all_.quality[:, mine], all_.cost_usd[:, mine], all_.tokens[:, mine], all_.spread[:, mine])
 
     @cached_property
     def ledger_funds(self) -> tuple[LedgerFund, ...]:
@@ -212,6 +250,10 @@ class Scheme:
                 else:
                     found.append(Line(name, 1 if unit == "requests" else input_tokens + output_tokens))
         return tuple(found)
+
+    def payers(self, column: int, drawn: frozenset[int]) -> list[tuple[str, str]]:
+        """Name and unit of each fund that a query on a model draws on."""
+        return [(name, unit) for f, name, unit in self._lines[column] if f in drawn]
 
     def receipt(self, column: int, drawn: frozenset[int], cost_nano: int, tokens: int) -> tuple[Line, ...]:
         """What one answer really drew on each fund."""

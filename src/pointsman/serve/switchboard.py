@@ -8,6 +8,8 @@ Every model that it names has passed the hard filters, and every hold goes throu
 from __future__ import annotations
 
 import asyncio
+import random
+import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from pointsman.ledger.entries import Ask, Held, Refused
 from pointsman.serve.access import Principal
 from pointsman.serve.admission import Asked, admit
 from pointsman.serve.deciding import Recall, Witness, decided
+from pointsman.serve.exploring import Explorer
 from pointsman.serve.health import Health
 from pointsman.serve.line import LOOK_AGAIN_S, Left, Line, give_back
 from pointsman.serve.plan import Options, Plan
@@ -39,6 +42,7 @@ class Switchboard:
         recall: the model and input tokens of the conversation that a query continues.
         owner: whose holds these are.
         witness: told of the estimates of every decided batch, with the funds drawn on; `learn` looks at them.
+        lots: what exploration draws.
     """
 
     scheme: Scheme
@@ -47,6 +51,7 @@ class Switchboard:
     recall: Recall
     owner: str
     witness: Witness
+    lots: random.Random = field(default_factory=lambda: random.Random(secrets.token_bytes(32)))  # noqa: S311 (no secret)
     line: Line = field(init=False)
     _waiting: list[tuple[Asked, asyncio.Future[Plan]]] = field(default_factory=list, init=False)
     _due: bool = field(default=False, init=False)
@@ -151,10 +156,15 @@ class Switchboard:
         witness = self.witness if comes else None
         for scheme in {id(asked.scheme): asked.scheme for asked in batch}.values():
             rows = [j for j, asked in enumerate(batch) if asked.scheme is scheme]
-            found = decided(scheme, [batch[j] for j in rows], self.recall, witness)
+            found = decided(scheme, [batch[j] for j in rows], self.recall, witness, self._explorer(scheme, comes))
             for j, plan in zip(rows, found, strict=True):
                 plans[j] = plan
         return [plan for plan in plans if plan is not None]
+
+    def _explorer(self, scheme: Scheme, comes: bool) -> Explorer | None:
+        """A query that is only considered, or looked at again, isn't explored: one query draws one lot."""
+        rate = scheme.settings.routing.explore
+        return Explorer(rate, self.lots, self.till.recent() if rate else {}) if comes else None
 
     def _held(self, plans: list[Plan]) -> list[Plan]:
         """Money for every plan's first hop, in one act; a plan that can't be paid keeps `held` None."""
@@ -178,9 +188,10 @@ class Switchboard:
             asks.append(Ask(f"{plan.decision_id}:0", plan.options, expires, self.owner))
         for plan, result in zip(plans, self.till.hold(asks) if asks else (), strict=True):
             if isinstance(result, Held):
-                plan.held = result
-                if result.option + skip > 0 and plan.reason == "best":
-                    plan.reason = "best_payable"
+                plan.held, plan.place = result, result.option + skip
+                if plan.place > 0:  # the first choice, by the rule or by chance, could not be paid
+                    plan.propensity = None
+                    plan.reason = "best_payable" if plan.reason in {"best", "explored"} else plan.reason
             elif skip == 0:
                 plan.refused = result
 

@@ -8,6 +8,7 @@
     Groq              in a stream inside of `x_groq`
     llama.cpp         `timings` where no usage was asked for: prompt_n without what its cache held
     vLLM              in every chunk, if told so: the last report stands
+    OpenRouter        what it charges, as `cost` in dollars
 
 A report that says nothing, or zero of both, is no report: a missing usage never counts as zero.
 """
@@ -20,6 +21,7 @@ from pointsman.pool.cards import Usage
 
 # Beyond any context: a count above it is a fault of the upstream's, and no report.
 MOST_TOKENS = 1_000_000_000
+MOST_USD = 1e6
 
 
 def read_usage(answer: dict[str, Any]) -> Usage | None:
@@ -58,6 +60,7 @@ def _counted(told: dict[str, Any]) -> Usage | None:
         cached_tokens=cached,
         cache_write_tokens=min(stored, given - cached),
         reasoning_tokens=min(max(_first(writes, "reasoning_tokens") or 0, beside), written),
+        reported_usd=_dollars(told.get("cost")),
     )
 
 
@@ -84,6 +87,11 @@ def _first(told: dict[str, Any], *names: str) -> int | None:
         if found is not None:
             return found
     return None
+
+
+def _dollars(value: Any) -> float | None:
+    """A cost as the upstream charges it."""
+    return float(value) if type(value) in (int, float) and 0.0 <= value <= MOST_USD else None
 
 
 def _count(value: Any) -> int | None:

@@ -1,0 +1,66 @@
+"""`pointsman alarms`: what the drift watch has found, whether the gateway runs or not.
+
+Thin: parses the command line, calls `serve.alarms`, prints. A running gateway sees an acknowledgement within seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pointsman.errors import InputError
+from pointsman.serve.alarms import Alarm, Alarms
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    *,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="The gateway's state folder.")] = Path("pointsman-state"),
+    acknowledge: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Say that you know of this alarm. Repeatable.")
+    ] = None,
+    active: Annotated[bool, typer.Option("--active", help="Only those that nobody has answered.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+) -> None:
+    """Show what changed, since when and by how much, and what came of it."""
+    if not state.is_dir():
+        raise InputError("there is no such folder", place=str(state), remedy="give the gateway's with --state")
+    alarms = Alarms(state)
+    for id in acknowledge or ():
+        if alarms.acknowledge(id, time.time()) is None:
+            raise InputError(f"no alarm has the id {id!r}", place=str(alarms.path), remedy="see `pointsman alarms`")
+    found = [alarm for alarm in alarms.all() if alarm.active or not active]
+    if as_json:
+        typer.echo(json.dumps({"alarms": [alarm.public() for alarm in found]}))
+    else:
+        _show(Console(), found)
+
+
+def _show(console: Console, found: list[Alarm]) -> None:
+    if not found:
+        console.print("No alarm.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("alarm", "raised", "state", "what"):
+        table.add_column(column, overflow="fold")
+    for alarm in found:
+        raised = datetime.fromtimestamp(alarm.at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        says = f"{alarm.says}\n{alarm.note}" if alarm.note else alarm.says
+        table.add_row(*(escape(cell) for cell in (alarm.id, raised, _state(alarm), says)))
+    console.print(table)
+
+
+def _state(alarm: Alarm) -> str:
+    known = "acknowledged" if alarm.acknowledged_s is not None else "active" if alarm.active else ""
+    return ", ".join(filter(None, (known, alarm.verdict)))

@@ -25,7 +25,10 @@ LABELLED = Path(__file__).with_name("graders_labelled.yaml")
 
 def table(found: dict[str, Agreement]) -> str:
     """The agreement by kind, as Markdown."""
-    rows = ["| kind | replies | agreement | false passes | false fails | can't tell | kappa |", "|---|--:|--:|--:|--:|--:|--:|"]
+    rows = [
+        "| kind | replies | agreement | false passes | false fails | can't tell | kappa |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
     for kind, one in found.items():
         share, kappa = ("{:.2f} ({:.2f} to {:.2f})".format(*value) for value in (one.share, one.kappa))
         rows.append(
@@ -38,7 +41,7 @@ def misses(items: tuple[Labelled, ...]) -> list[str]:
     """The replies that the grader says something else of than the label."""
     told = [(item, said(item)) for item in items]
     return [
-        f"{item.spec['kind']}: {'right' if item.right else 'wrong'} but graded {found}: {item.reply.text!r}"
+        f"{item.spec['kind']}: {item.right} but graded {found}: {item.reply.text or item.reply.tool_calls!r}"
         for item, found in told
         if found is not item.right
     ]

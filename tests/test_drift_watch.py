@@ -16,7 +16,9 @@ from pointsman.errors import InputError
 from pointsman.estimate.drift.mix import Mix
 from pointsman.estimate.lengths import Lengths
 from pointsman.onboard.folder import slug_of
+from pointsman.outcomes import OutcomeLog, OutcomeRow, read
 from pointsman.pool.cards import Usage
+from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import DriftSettings, Settings
 from pointsman.records import Candidate, Estimates, Outcomes
 from pointsman.router import embed
@@ -24,13 +26,14 @@ from pointsman.serve.aftermath import Aftermath
 from pointsman.serve.alarms import Alarm, Alarms, active_by_model
 from pointsman.serve.build import build_scheme
 from pointsman.serve.finished import Finished, Hop
-from pointsman.serve.fitting import Learned
+from pointsman.serve.fitting import Learned, fit_learned
 from pointsman.serve.forgetting import forget, forgotten
 from pointsman.serve.journal import Journal
 from pointsman.serve.journal_file import ModelTally, open_journal
 from pointsman.serve.onboardings import Onboardings, Wanted
 from pointsman.serve.scheme import NANO, Scheme
 from pointsman.serve.topics import keep_topics, load_topics
+from pointsman.serve.upstreams.openai_usage import read_usage
 from pointsman.serve.watch import FILE, Watch
 from pointsman.serve.wire.errors import Refusal
 
@@ -211,6 +214,48 @@ def test_what_says_nothing_of_a_model_is_left_out(world: World) -> None:
     watch.close()
 
 
+def test_mirrored_queries_are_no_traffic(world: World) -> None:
+    """A copy for a model in the shadow counts for the model and not for the mix, in which the query is already."""
+    mix = Mix(np.eye(2, 1, dtype=np.float32), np.array([10, 10]), ("", ""))
+    mirrored = settings_of(replace(SETTINGS.models[0], duty="shadow"), SETTINGS.models[1])
+    watch, scheme = watch_of(world), scheme_with("p/one", mix=mix, settings=mirrored)
+    world.serve(part=1)
+    world.serve(part=1, model="p/two")
+    world.watched(watch, scheme)
+    assert watch._streams["mix"].seen("traffic") == 20 + 1
+    assert watch._streams["length"].seen("p/one") == 1
+    watch.close()
+
+
+@pytest.mark.parametrize("told", [0.00042, 0, 1])
+def test_what_the_upstream_charges_is_read(told: float) -> None:
+    """`usage.cost`, as OpenRouter tells it; without it, or where it is no sum of money, nothing is known."""
+    counts = {"prompt_tokens": 3, "completion_tokens": 5}
+    usage = read_usage({"usage": counts | {"cost": told}})
+    assert usage is not None
+    assert usage.reported_usd == told
+    for none in ({}, {"cost": "1"}, {"cost": -1.0}, {"cost": True}, {"cost": float("nan")}, {"cost": None}):
+        without = read_usage({"usage": counts | none})
+        assert without is not None
+        assert without.reported_usd is None
+
+
+def test_settings_are_read_from_the_file(tmp_path: Path) -> None:
+    """`learning.drift` has three keys with defaults; an unknown one is refused with its line."""
+    path = tmp_path / "pointsman.yaml"
+    text = "models: [{id: a/b, base_url: 'http://127.0.0.1:9/v1', key: none, rates: free}]\nlearning:\n  drift: "
+    for given, expected in {
+        "{}": DriftSettings(),
+        "{watch: false}": DriftSettings(watch=False),
+        "{reprobe_budget: 0.5, forget: false}": DriftSettings(reprobe_budget_nano=NANO // 2, forget=False),
+    }.items():
+        path.write_text(text + given)
+        assert read_settings(path, {}, DAY).learning.drift == expected
+    path.write_text(text + "{wach: true}")
+    with pytest.raises(InputError, match=r"line 3.*wach"):
+        read_settings(path, {}, DAY)
+
+
 def test_the_first_feedback_counts(world: World) -> None:
     """A score that is given again is the last word in the journal, and no second value for the watch."""
     watch, scheme = watch_of(world), scheme_with("p/one")
@@ -377,6 +422,46 @@ def test_a_fit_that_has_forgotten_counts_again() -> None:
     gone = {"two": 50.0}
     fresh = quality_of(build_scheme(SETTINGS, Dot(), learned("p/one", "two", since=gone), (), {}, DAY, forgotten=gone))
     assert fresh.quality[0, 1] == pytest.approx(0.8)
+
+
+def test_a_new_fit_follows_the_new_level(tmp_path: Path) -> None:
+    """Two models, one of which gets worse in the middle: a fit after forgetting knows its new level alone.
+
+    The other one's estimates are of all its outcomes; and these stay where they are, to be replayed as ever.
+    """
+    rng, begin_s = np.random.default_rng(12), 1_700_000_000.0
+    settings = settings_of(model("p/one"), model("p/two"), state=tmp_path)
+    words = ("sum", "river", "verb", "stone", "noun", "prime", "cloud", "root")
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(240)]
+    rows = [
+        OutcomeRow(
+            prompt_id=f"q{n}",
+            prompt=text,
+            dataset="live",
+            model=name,
+            score=coin(rng, chance if n < 120 else later),
+            cost_usd=0.001,
+            input_tokens=10.0,
+            output_tokens=20.0,
+            at_s=begin_s + n,
+        )
+        for n, text in enumerate(texts)
+        for name, chance, later in (("p/one", 0.6, 0.6), ("p/two", 0.9, 0.1))
+    ]
+    OutcomeLog(tmp_path / "outcomes").append(rows)
+    forget(tmp_path, "p/two", begin_s + 120)
+    after = fit_learned(settings, "after")
+    assert after is not None
+    assert after.since == {"p/two": begin_s + 120}
+    assert len(read(tmp_path / "outcomes")) == 240
+
+    level = dict(zip(after.estimator.models, after.held_out.quality.mean(axis=0).tolist(), strict=True))
+    mean = np.mean([row.score for row in rows if row.model == "p/one" and row.score is not None])
+    assert level["p/two"] == pytest.approx(0.1, abs=0.08)
+    assert level["p/one"] == pytest.approx(float(mean), abs=0.06)
+    topics = load_topics(tmp_path, settings.learning.embedder)
+    assert topics is not None
+    assert topics.counts.sum() == 240
 
 
 def test_what_was_declared_is_doubted() -> None:

@@ -42,7 +42,8 @@ def passed(found: Run) -> int:
 def attempt(body: str) -> str:
     """A program whose `f` says "out" where the body gets through, else the class of the error."""
     lines = "\n".join(f"        {line}" for line in body.strip().splitlines())
-    return f"def f():\n    try:\n{lines}\n        return 'out'\n    except BaseException as e:\n        return type(e).__name__\n"
+    ending = "        return 'out'\n    except BaseException as error:\n        return type(error).__name__\n"
+    return f"def f():\n    try:\n{lines}\n{ending}"
 
 
 @pytest.fixture
@@ -216,13 +217,15 @@ FORGERIES = {
         "    def __eq__(self, other): return True\ndef f(x): return X()"
     ),
     "the entry as such a class": (
-        "class f:\n    def __init__(self, x): pass\n    def __sub__(self, other): return 0\n    def __abs__(self): return 0"
+        "class f:\n    def __init__(self, x): pass\n    def __sub__(self, other): return 0\n"
+        "    def __abs__(self): return 0"
     ),
     "builtins of its own": "def abs(x): return 0\ndef f(x): return 0\nAssertionError = Exception",
     "other builtins": "import builtins\nbuiltins.AssertionError = None\nbuiltins.abs = lambda x: 0\ndef f(x): return 0",
     "a verdict on every pipe": (
         "import os, json\nsaid = json.dumps({'locked': [], 'passed': 2, 'of': 2, 'why': ''}).encode()\n"
-        "for file in range(64):\n    try: os.write(file, len(said).to_bytes(4, 'big') + said)\n    except OSError: pass\n"
+        "for file in range(64):\n    try: os.write(file, len(said).to_bytes(4, 'big') + said)\n"
+        "    except OSError: pass\n"
         "def f(x): return 0"
     ),
     "frames above it": (
@@ -244,10 +247,12 @@ def test_no_verdict_of_its_own(name: str) -> None:
 def test_the_code_never_sees_its_tests() -> None:
     """No text of the tests is anywhere among the objects of the code's process, nor in its frames."""
     program = (
-        "import gc, sys\ndef f():\n    parts = ['needle', '77']\n    word = '-'.join(parts)\n    held = gc.get_objects()\n"
+        "import gc, sys\ndef f():\n    parts = ['needle', '77']\n    word = '-'.join(parts)\n"
+        "    held = gc.get_objects()\n"
         "    frame = sys._getframe()\n    while frame:\n        held += [frame.f_globals, frame.f_locals]\n"
         "        frame = frame.f_back\n"
-        "    texts = [t for one in held for t in gc.get_referents(one) if isinstance(t, (str, bytes)) and t is not word]\n"
+        "    texts = [t for one in held for t in gc.get_referents(one) if isinstance(t, (str, bytes))]\n"
+        "    texts = [t for t in texts if t is not word]\n"
         "    return sum(word in t for t in texts if isinstance(t, str)) + sum(word.encode() in t for t in texts"
         " if isinstance(t, bytes))\n"
     )
@@ -318,7 +323,7 @@ def test_what_tests_usually_do_works_across_processes() -> None:
 
 
 def test_the_filter_refuses_every_other_call() -> None:
-    """Oracle: every system call is made in a locked process; all but the kept ones fail, and so does executable memory."""
+    """Oracle: every system call is made in a locked process; all but the kept ones fail, and executable memory too."""
     folder = str(Path(locks.__file__).parent)
     probing = f"import sys\nsys.path.insert(0, {folder!r})\nfrom start import stand_in\nstand_in({folder!r})"
     probing += """

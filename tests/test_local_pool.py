@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,13 +216,12 @@ def with_front(
 
         app = web.Application()
         app.router.add_post("/v1/{what:.*}", answer)
-        async with TestServer(app) as llama, ClientSession():
+        async with TestServer(app) as llama:
             upstreams = {name: [str(llama.make_url("")).rstrip("/")] for name in WEIGHTS}
-            answers = Answers(path)
-            front = Front(SETTINGS, upstreams, answers)
-            async with TestClient(TestServer(front.app())) as client:
-                await use(client, sent)
-            answers.close()
+            with closing(Answers(path)) as answers:
+                front = Front(SETTINGS, upstreams, answers)
+                async with TestClient(TestServer(front.app())) as client:
+                    await use(client, sent)
 
     asyncio.run(run())
 

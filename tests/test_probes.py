@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import product
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,9 +40,8 @@ def check(item: Item) -> None:
 @pytest.mark.parametrize("skill", sorted({item.probe.skill for item in items()}))
 def test_every_probe_tells_right_from_wrong(skill: str) -> None:
     """The right reply to each probe earns everything, a wrong one less than half, an empty one nothing."""
-    for item in items():
-        if item.probe.skill == skill:
-            check(item)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(check, [item for item in items() if item.probe.skill == skill]))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -53,7 +53,7 @@ def test_other_seeds_tell_right_from_wrong(seed: int) -> None:
 
 
 def test_the_same_seed_is_the_same_suite() -> None:
-    """A seed gives the same probes each time, another gives other instances under other ids, hand-written ones alike."""
+    """A seed gives the same probes each time, another other instances under other ids, hand-written ones alike."""
     items.cache_clear()
     first = suite(7)
     items.cache_clear()
@@ -161,8 +161,9 @@ def test_difficulties_are_even_too(n: int) -> None:
 
 
 def test_every_template_has_room() -> None:
-    """Over many seeds, a template's instances differ: no suite of another seed is the same questions again."""
+    """A template's instances differ: a suite of another seed isn't the same questions again."""
     for template in TEMPLATES:
-        slots = [f"{template.skill.replace(' ', '-')}/{template.name}-1@{seed}" for seed in (1, 2, 3, 4, 5)]
-        prompts = {probe.prompt for seed, slot in product((1, 2, 3, 4, 5), slots) for probe in suite(seed) if probe.id == slot}
-        assert len(prompts) >= 2 or template.skill == "sql", template.name
+        language = template.languages.split()[0]
+        drafts = [template.make(np.random.default_rng(seed), language) for seed in range(12)]
+        unlike = {(draft.prompt, str(draft.grader), str(draft.tools)) for draft in drafts}
+        assert len(unlike) >= 6, template.name

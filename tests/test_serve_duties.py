@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from pointsman.cli import retire as retire_command
 from pointsman.errors import InputError
 from pointsman.outcomes import OutcomeLog, OutcomeRow
 from pointsman.pool.cards import Duty
-from pointsman.pool.duties import duties_path, set_duty, with_duties
+from pointsman.pool.duties import duties_path, read_duties, set_duty, with_duties
 from pointsman.pool.settings import Alias, FundRule, WindowRule
 from pointsman.serve.access import Principal
 from pointsman.serve.duties import Duties, may_name, shadow_funds
@@ -214,14 +215,23 @@ def gateway(stub: Stub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ga
         yield running
 
 
-def everywhere(gateway: GatewayProcess, path: str, told: Any) -> None:
-    """Waits until eight new connections in a row, which fall on both workers, are told the same."""
+@contextlib.contextmanager
+def seen_by_both(gateway: GatewayProcess, said: Callable[[], str]) -> Iterator[None]:
+    """Waits after the block until both workers have said something that they hadn't said before it."""
+    before = len(gateway.log)
+    yield
+    text = said()
+    wait_until(lambda: gateway.log[before:].count(text) >= 2, 60)
 
-    def all_say_so() -> bool:
-        found = [httpx.get(f"{gateway.url}{path}", headers=gateway.headers, timeout=30) for _ in range(8)]
-        return all(told(answer) for answer in found)
 
-    wait_until(all_say_so, 20)
+def changed(gateway: GatewayProcess) -> contextlib.AbstractContextManager[None]:
+    """Both workers know, after the block, what duties the file says at its end."""
+
+    def said() -> str:
+        given = read_duties(gateway.state)
+        return "duties given now: " + (", ".join(f"{name} {duty}" for name, duty in sorted(given.items())) or "none")
+
+    return seen_by_both(gateway, said)
 
 
 def duty_of(answer: httpx.Response, name: str) -> str:
@@ -255,8 +265,9 @@ def test_a_waiting_model_is_named_and_never_chosen(gateway: GatewayProcess) -> N
 def test_an_onboarded_model_serves_within_a_tick(gateway: GatewayProcess) -> None:
     """A duty given while both workers run is seen by both without a restart, and `auto` goes there."""
     owners = gateway.owners()
-    set_duty(gateway.state, "stub/new", "serving", "onboarded")
-    everywhere(gateway, "/admin/config", lambda answer: duty_of(answer, "stub/new") == "serving")
+    with changed(gateway):
+        set_duty(gateway.state, "stub/new", "serving", "onboarded")
+    assert duty_of(gateway.get("/admin/config"), "stub/new") == "serving"
     assert gateway.chat().headers["x-pointsman-model"] == "stub/new"
     assert gateway.owners() == owners
 
@@ -269,8 +280,9 @@ def test_retire_and_back(gateway: GatewayProcess, stub: Stub) -> None:
     flight = threading.Thread(target=lambda: answers.append(gateway.chat("stub/mid")))
     flight.start()
     wait_until(lambda: stub.calls()["open"] == 1)
-    assert run(gateway, "stub/mid", "--why", "too dear").output.startswith("stub/mid is retired")
-    everywhere(gateway, "/v1/models/stub/mid", lambda answer: answer.status_code == 404)
+    with changed(gateway):
+        assert run(gateway, "stub/mid", "--why", "too dear").output.startswith("stub/mid is retired")
+    assert gateway.get("/v1/models/stub/mid").json()["error"]["code"] == "model_retired"
     refused = gateway.chat("stub/mid")
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_retired")
     assert "stub/mid" not in {each["id"] for each in gateway.get("/v1/models").json()["data"]}
@@ -278,8 +290,9 @@ def test_retire_and_back(gateway: GatewayProcess, stub: Stub) -> None:
     flight.join()
     assert answers[0].status_code == 200
     wait_until(lambda: gateway.balance("all").spent > spent)
-    assert run(gateway, "stub/mid", "--back").output.startswith("stub/mid is serving")
-    everywhere(gateway, "/v1/models/stub/mid", lambda answer: answer.status_code == 200)
+    with changed(gateway):
+        assert run(gateway, "stub/mid", "--back").output.startswith("stub/mid is serving")
+    assert gateway.get("/v1/models/stub/mid").json()["duty"] == "serving"
     assert gateway.chat("stub/mid").status_code == 200
     assert "stub/mid" not in json.loads(duties_path(gateway.state).read_text())
 
@@ -287,15 +300,16 @@ def test_retire_and_back(gateway: GatewayProcess, stub: Stub) -> None:
 def test_nobody_left_is_said_and_no_crash(gateway: GatewayProcess) -> None:
     """With every model retired `auto` is refused, readiness says why, and the way back works."""
     owners = gateway.owners()
-    for name in ("stub/new", "stub/mid", "stub/small"):
-        said = run(gateway, name)
-    assert "no model is serving behind `auto`" in said.output
-    everywhere(gateway, "/health/readiness", lambda answer: answer.json()["serving"] == 0)
+    with changed(gateway):
+        said = [run(gateway, name).output for name in ("stub/new", "stub/mid", "stub/small")]
+    assert ["no model is serving behind `auto`" in each for each in said] == [False, False, True]
+    assert gateway.get("/health/readiness").json()["serving"] == 0
     assert "no model is serving behind `auto`" in gateway.get("/health/readiness").json()["trouble"]
     assert gateway.chat().status_code == 422
-    for name in ("stub/new", "stub/mid", "stub/small"):
-        run(gateway, name, "--back")
-    everywhere(gateway, "/health/readiness", lambda answer: answer.json()["trouble"] == "")
+    with changed(gateway):
+        for name in ("stub/new", "stub/mid", "stub/small"):
+            run(gateway, name, "--back")
+    assert gateway.get("/health/readiness").json()["trouble"] == ""
     assert gateway.chat().status_code == 200
     assert gateway.owners() == owners
 
@@ -320,15 +334,9 @@ def listed(gateway: GatewayProcess) -> list[dict[str, Any]]:
     return found
 
 
-def fits(gateway: GatewayProcess) -> set[str]:
-    """The fits in force, as eight new connections, which fall on both workers, are told."""
-    found = [httpx.get(f"{gateway.url}/admin/config", headers=gateway.headers, timeout=30) for _ in range(8)]
-    return {str(answer.json()["fit"]) for answer in found}
-
-
 def test_a_fit_on_demand_is_taken_over_by_all_workers(gateway: GatewayProcess) -> None:
     """Probes are stored and a fit is asked for: without restart, both workers know the models by the suite alone."""
-    assert fits(gateway) == {""}
+    assert gateway.get("/admin/config").json()["fit"] == ""
     rows = [
         OutcomeRow(f"q{i}", f"How much is {i} + {i}?", "probe:sums", name, i % 3 / 2, 0.001, 9.0, float(5 + i % 4))
         for i in range(LEAST_SCORED)
@@ -338,8 +346,9 @@ def test_a_fit_on_demand_is_taken_over_by_all_workers(gateway: GatewayProcess) -
     key = {"authorization": f"Bearer {gateway.key()}"}
     assert httpx.post(f"{gateway.url}/admin/refit", headers=key).status_code == 403
     assert not (gateway.state / "refit.request").exists()
-    assert gateway.post("/admin/refit").json() == {"requested": True, "fit": ""}
-    wait_until(lambda: len(found := fits(gateway)) == 1 and found != {""}, 60)
+    with seen_by_both(gateway, lambda: "new estimators are in force"):
+        assert gateway.post("/admin/refit").json() == {"requested": True, "fit": ""}
+    assert gateway.get("/admin/config").json()["fit"] != ""
     found = {one["id"]: (one["known_by"], one["outcomes"]) for one in listed(gateway)}
     assert found == {"stub/new": ("fitted", 30), "stub/mid": ("declared", 0), "stub/small": ("fitted", 30)}
     assert "outcomes of 2 of 3 models" in gateway.get("/health/readiness").json()["estimates_from"]

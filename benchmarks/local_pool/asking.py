@@ -29,7 +29,13 @@ class Call:
 
 
 def calls(setting: Setting, query: Mapping[str, Any]) -> list[Call]:
-    """What is sent for a query: `tries` requests with seeds of their own, else alike."""
+    """What is sent for a query: `tries` requests with seeds of their own, else alike.
+
+    Raises:
+        ValueError, KeyError: it has no messages.
+    """
+    if not query["messages"]:
+        raise ValueError("there is no message")
     first = int(query.get("seed") or SEED)
     return [_call(setting, query, first + number) for number in range(setting.tries)]
 

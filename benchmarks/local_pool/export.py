@@ -22,7 +22,7 @@ from pointsman.pool.probes import Probe
 KEPT = (*COLUMNS, "answer", "grader")
 ABOUT = About(
     title="local pool (real small models, our own probes)",
-    licence="Apache-2.0 (probes, scores, SmolLM2's answers); Gemma's answers: outputs under the Gemma terms of use",
+    licence="Apache-2.0; in Gemma's answers Google claims no rights (Gemma terms of use, 3.3)",
     source="made by benchmarks/local_pool/run.py, see docs/local_pool.md",
     notes=(
         "Real answers of SmolLM2-135M-Instruct at seven settings and of Gemma 3 270M (base), through llama.cpp on one "

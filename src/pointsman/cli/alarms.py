@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from pointsman.errors import InputError
 from pointsman.serve.alarms import Alarm, Alarms
@@ -50,15 +49,11 @@ def main(
 def _show(console: Console, found: list[Alarm]) -> None:
     if not found:
         console.print("No alarm.")
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("alarm", "raised", "state", "what"):
-        table.add_column(column, overflow="fold")
     for alarm in found:
         raised = datetime.fromtimestamp(alarm.at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        says = f"{alarm.says}\n{alarm.note}" if alarm.note else alarm.says
-        table.add_row(*(escape(cell) for cell in (alarm.id, raised, _state(alarm), says)))
-    console.print(table)
+        console.print(f"{alarm.id}  {_state(alarm)}  raised {raised}", markup=False, highlight=False, soft_wrap=True)
+        for line in filter(None, (alarm.says, alarm.note)):
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
 
 
 def _state(alarm: Alarm) -> str:

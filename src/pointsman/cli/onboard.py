@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from pointsman.cli.onboard_gateway import reached
-from pointsman.cli.onboard_grading import Graders, gradable, recorded_answers
+from pointsman.cli.onboard_grading import CONSENSUS, Graders, gradable, recorded_answers
 from pointsman.cli.onboard_pool import Past, find_model, lay_ground, read_past
 from pointsman.cli.onboard_probes import candidates_of, choose, choose_again, from_log
 from pointsman.cli.onboard_tables import show
@@ -35,19 +37,21 @@ from pointsman.onboard.opening import Chosen, Wanted, key_id, money_left, open_p
 from pointsman.onboard.profile import Profile, as_json, make_profile, scores_on
 from pointsman.onboard.run import Findings, Rim, onboard
 from pointsman.onboard.stopping import LEAST_PROBES
-from pointsman.outcomes import OutcomeLog
+from pointsman.outcomes import OutcomeLog, read_several
 from pointsman.pool.cards import Duty, Model
 from pointsman.pool.duties import read_duties, set_duty, with_duties
 from pointsman.pool.probes import Probe, read_probes
 from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import Settings
 from pointsman.serve.asking import Administration, ProbeAsking
-from pointsman.serve.fitting import history_name
+from pointsman.serve.fitting import history_name, load_learned, outcome_folders
+from pointsman.serve.forgetting import forgotten
+from pointsman.serve.knowing import LEAST_AMPLE, LEAST_SCORED, apportioned, usable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 NANO = 1_000_000_000
-KNOWN_S = 300.0  # how long a gateway may take to fit
+KNOWN_S = 120.0  # how long a gateway may take to fit
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def main(
         force_all,
         again,
     )
+    signal.signal(signal.SIGTERM, _interrupted)  # whoever ends it politely loses nothing either
     console = Console(stderr=True) if json else Console()
     profile, notes = carry_out(wish, console)
     if json:
@@ -116,6 +121,10 @@ def main(
     show(profile, console)
     for note in notes:
         console.print(note, highlight=False, markup=False)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def budget_nano(text: str) -> int:
@@ -145,9 +154,16 @@ def carry_out(wish: Wish, console: Console) -> tuple[Profile, list[str]]:
     if wish.judge is not None:
         find_model(settings, wish.judge)
     _check_door(settings, wish)
+    folder = Folder(settings.state / "onboarding" / slug_of(model.id))
+    with folder.locked():
+        return _carried_out(wish, console, settings, model, folder)
+
+
+def _carried_out(
+    wish: Wish, console: Console, settings: Settings, model: Model, folder: Folder
+) -> tuple[Profile, list[str]]:
     embedder = load_embedder(settings.learning.embedder)
     past = read_past(settings, model, embedder, wish.seed)
-    folder = Folder(settings.state / "onboarding" / slug_of(model.id))
     wanted = Wanted(model.id, wish.budget_nano, wish.seed, wish.again, wish.probes)
     plan, probes, resumed = open_plan(
         folder,
@@ -157,7 +173,8 @@ def carry_out(wish: Wish, console: Console) -> tuple[Profile, list[str]]:
         restart=wish.restart,
         finished=_finished(folder),
     )
-    graders = Graders(probes, past, recorded_answers(settings, past) if wish.log else {}, embedder)
+    agreed = any(probe.grader.get("kind") == CONSENSUS for probe in probes)
+    graders = Graders(probes, past, recorded_answers(settings, past) if agreed else {}, embedder)
     ground = lay_ground(settings, model, past, probes, embedder, _today(), wish.seed)
     if resumed:
         console.print(f"going on with {len(probes)} probes ({plan.chosen_by})", highlight=False, markup=False)
@@ -363,28 +380,44 @@ def _ended(
         notes.append(f"{profile.graded} answers with a score are too few to serve by ({least} needed): its duty stays.")
     if enough:
         _write_end(folder, "fitting", profile, of, done=False)
-        notes.append("The next start of the gateway knows it." if own else _taken_up(admin, model))
+        notes.append("The next start of the gateway learns of it." if own else _taken_up(settings, admin, model))
     _write_end(folder, "done", profile, of, done=True)
     return notes
 
 
-def _taken_up(admin: Administration, model: Model) -> str:
-    """Waits until the running gateway knows the model by its outcomes."""
-    began = time.monotonic()
+def _taken_up(settings: Settings, admin: Administration, model: Model) -> str:
+    """Waits until the running gateway knows the model by its outcomes; says how long that took."""
+    began, name = time.monotonic(), history_name(model)
+    scored = _learnable(settings, name)
     if not admin.refit():
         return "The gateway can't be asked to fit now; it will when `learning.refit` has passed."
+    if not scored:
+        return (
+            f"The gateway goes by its declaration yet: it learns from {LEAST_SCORED} outcomes of a model, or from any "
+            f"number beside {LEAST_AMPLE} models that have those."
+        )
+    seen = ""
     while time.monotonic() - began < KNOWN_S:
-        known = _known(admin.config(), model.id)
-        if known:
-            return f"The gateway knows it by its outcomes ({known}), after {time.monotonic() - began:.1f} s."
-        time.sleep(0.2)
+        fit = str(admin.config().get("fit") or "")
+        if fit != seen:
+            seen, learned = fit, load_learned(settings, fit)
+            how, outcomes = ("", 0) if learned is None else learned.known_by.get(name, ("", 0))
+            if outcomes >= scored:
+                took_s = time.monotonic() - began
+                return f"The gateway knows it by {outcomes} outcomes ({how}), {took_s:.1f} s after the last answer."
+        time.sleep(0.3)
     return f"The gateway doesn't know it by its outcomes after {KNOWN_S:.0f} s; its log says why."
 
 
-def _known(config: dict[str, Any], model: str) -> str:
-    found: dict[str, Any] = next((one for one in config["models"] if one["id"] == model), {})
-    known = found.get("known")
-    return known if isinstance(known, str) else json_module.dumps(known) if known else ""
+def _learnable(settings: Settings, name: str) -> int:
+    """Scored outcomes of a model that a fit will learn from; 0 where it won't, because there are too few."""
+    outcomes = read_several(outcome_folders(settings), since=forgotten(settings.state))
+    names = {history_name(one) for one in settings.models}
+    outcomes = outcomes.only(np.array([i for i, one in enumerate(outcomes.models) if one in names], np.int64))
+    learned_of = {outcomes.models[i] for part in apportioned(usable(outcomes)) for i in part}
+    if name not in learned_of:
+        return 0
+    return int(np.isfinite(outcomes.score[:, outcomes.models.index(name)]).sum())
 
 
 def _write_end(folder: Folder, stage: str, profile: Profile, of: int, *, done: bool, error: str = "") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rich import box
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -15,6 +14,8 @@ from pointsman.onboard.intervals import Interval
 from pointsman.onboard.profile import Effect, Profile, Resemblance
 
 BAR = 12
+WIDE = 110  # columns of a screen from which on bars are drawn
+MOST_LANGUAGES = 8
 MOST_SHARES = 8
 NOTHING = "–"
 
@@ -22,11 +23,15 @@ NOTHING = "–"
 def show(profile: Profile, console: Console) -> None:
     """Prints it."""
     console.print(Text(f"{profile.model}: {_span(profile.overall)} on {profile.graded} probes", style="bold"))
-    console.print(Columns([_kinds("skill", profile.skills), Group(*_beside(profile))], padding=(0, 3)))
+    pair = Table.grid(padding=(0, 3, 0, 0))
+    pair.add_row(_kinds("skill", profile.skills, bars=console.width >= WIDE), Group(*_beside(profile)))
+    console.print(pair)
     if profile.resembles:
         console.print(_resembled(profile.resembles))
     if profile.effect is not None:
-        console.print(_effect(profile.effect), *_said(profile.effect), sep="\n", highlight=False)
+        console.print(_effect(profile.effect))
+        for line in _said(profile.effect):
+            console.print(line, highlight=False, markup=False)
     for line in _notes(profile):
         console.print(line, style="dim", highlight=False, markup=False)
 
@@ -38,10 +43,11 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _kinds(kind: str, found: Mapping[str, Interval]) -> Table:
-    table = _table("", kind, "score", "90 %", "n", "")
+def _kinds(kind: str, found: Mapping[str, Interval], *, bars: bool = False) -> Table:
+    table = _table("", kind, "score", "90 %", "n", *([""] if bars else []))
     for name, one in found.items():
-        table.add_row(escape(name), f"{one.mean:.2f}", _bounds(one), str(one.n), _bar(one))
+        cells = [f"{one.mean:.2f}", _bounds(one), str(one.n)]
+        table.add_row(escape(name), *cells, *([_bar(one)] if bars else []))
     return table
 
 
@@ -55,13 +61,14 @@ def _bar(one: Interval) -> str:
 def _beside(profile: Profile) -> Iterator[RenderableType]:
     yield _kinds("difficulty", profile.difficulties)
     if len(profile.languages) > 1:
-        yield _kinds("language", profile.languages)
+        most = sorted(profile.languages.items(), key=lambda each: -each[1].n)
+        yield _kinds("language", dict(most[:MOST_LANGUAGES]))
     table = _table("", "an answer", "")
     table.add_row("costs", NOTHING if profile.cost_usd is None else f"${profile.cost_usd:.6f}")
     tokens, waits = profile.output_tokens, profile.latency_ms
-    table.add_row("tokens, mean", NOTHING if tokens is None else f"{tokens[0]:.0f} (95 %: {tokens[1]:.0f})")
-    table.add_row("latency, median", NOTHING if waits is None else f"{_s(waits[0])} (95 %: {_s(waits[1])})")
-    table.add_row("all answers", f"${profile.spent_usd:.6f}")
+    table.add_row("tokens", NOTHING if tokens is None else f"{tokens[0]:.0f} (p95 {tokens[1]:.0f})")
+    table.add_row("latency", NOTHING if waits is None else f"{_s(waits[0])} (p95 {_s(waits[1])})")
+    table.add_row("all of them", f"${profile.spent_usd:.6f}")
     yield table
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pointsman.estimate.correction import Correction, fit_correction, no_correction
 from pointsman.estimate.cost import CostTargets, cost_targets
+from pointsman.estimate.familiar import Familiar, fit_familiar
 from pointsman.estimate.fitted import Fitted, check_history, estimate_in_chunks
 from pointsman.estimate.part import LEAST_ROWS, Part, Task, fit_members, fit_part, merge
 from pointsman.estimate.spread import Spread, fit_spread, plain_spread, relative_variance
@@ -45,7 +46,8 @@ class Blend:
         correction: of expected scores.
         cost: of `targets`.
         targets: what of the cost was learned, and the rates for the rest.
-        spread: of quality.
+        spread: of quality, for prompts like the history's.
+        familiar: which prompts those are, and what is added for others.
     """
 
     models: tuple[str, ...]
@@ -55,6 +57,7 @@ class Blend:
     cost: Part
     targets: CostTargets
     spread: Spread
+    familiar: Familiar
 
     def estimate(self, prompts: Prompts) -> Estimates:
         """Quality, cost, tokens and spread of Q prompts, each [Q, M]; any Q, in bounded memory.
@@ -67,7 +70,8 @@ class Blend:
     def _estimate(self, prompts: Prompts) -> Estimates:
         views = self.viewer.look(prompts)
         remoteness = self.viewer.remoteness(views)
-        return self._assemble(self.quality.predict(views), self.cost.predict(views), remoteness, prompts.input_tokens)
+        found = self._assemble(self.quality.predict(views), self.cost.predict(views), remoteness, prompts.input_tokens)
+        return replace(found, spread=self.familiar.widened(found.spread, prompts.vectors))
 
     def _assemble(self, quality: Floats, lengths: Floats, remoteness: Floats, input_tokens: Floats) -> Estimates:
         quality = self.correction.apply(quality)
@@ -99,7 +103,8 @@ def fit_blend(history: Outcomes, prompts: Prompts, *, seed: int = 0, threads: in
         quality, held_out, stack = fit_part(task, history.score, QUALITY_GROWTH, pool)
         correction = fit_correction(held_out, history.score) if stack else no_correction()
         spread = _fit_spread(task, viewer, history.score, correction.apply(held_out), stack, correction, pool)
-    fitted = Blend(history.models, viewer, quality, correction, cost, targets, spread)
+    familiar = fit_familiar(prompts.vectors, history.score, seed)
+    fitted = Blend(history.models, viewer, quality, correction, cost, targets, spread, familiar)
     remoteness = viewer.remoteness(task.views)
     return Fitted(fitted, fitted._assemble(held_out, lengths, remoteness, prompts.input_tokens))
 

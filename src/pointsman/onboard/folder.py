@@ -13,10 +13,12 @@ It asks nobody and reads no clock.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +31,8 @@ from pointsman.pool.graders.grade import Grade, Reply, ToolCall
 from pointsman.pool.probes.probe import Probe
 
 PLAN, PROBES, ANSWERS, GRADES = "plan.json", "probes.jsonl", "answers.jsonl", "grades.jsonl"
-PROGRESS, PROFILE, ROUNDS = "progress.json", "profile.json", "rounds"
+PROGRESS, PROFILE, ROUNDS, LOCK = "progress.json", "profile.json", "rounds", "asking.lock"
+OURS = (PROBES, ANSWERS, GRADES, PROGRESS, PROFILE, PLAN)  # the plan last, see `put_away`
 SLUG_CHARACTERS = 40
 
 
@@ -47,6 +50,7 @@ class Plan:
         started_s: Unix seconds.
         again: whether it asks known probes again, to see whether the model has changed.
         before: scores of the same probes before, by probe id; where `again`.
+        wanted: what the command line said of the probes; "" where it said nothing.
         keys: ids of the virtual keys that it asked with, and what each spent; None while that isn't known.
     """
 
@@ -59,6 +63,7 @@ class Plan:
     started_s: float
     again: bool = False
     before: Mapping[str, float] = field(default_factory=dict)
+    wanted: str = ""
     keys: Mapping[str, int | None] = field(default_factory=dict)
 
 
@@ -134,6 +139,25 @@ class Folder:
         self.path = path
         self._lock = Lock()
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else asks for this model meanwhile, in whatever process.
+
+        Raises:
+            InputError: somebody does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.path / LOCK).open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    "this model is being onboarded by another process",
+                    place=str(self.path),
+                    remedy="wait for it, or interrupt it and run this again",
+                ) from None
+            yield
+
     # The plan
 
     def plan(self) -> Plan | None:
@@ -160,7 +184,7 @@ class Folder:
 
     def put_away(self) -> None:
         """Moves everything that an earlier onboarding left here to `rounds/<n>`."""
-        held = [path for path in self.path.glob("*") if path.name != ROUNDS]
+        held = [path for name in OURS if (path := self.path / name).exists()]
         if not held:
             return
         rounds = self.path / ROUNDS
@@ -168,8 +192,7 @@ class Folder:
         number = 1 + max((int(path.name) for path in rounds.iterdir() if path.name.isdecimal()), default=0)
         to = rounds / str(number)
         to.mkdir(mode=0o700)
-        # The plan goes last: a kill on the way leaves one that is put away again.
-        for path in sorted(held, key=lambda each: each.name == PLAN):
+        for path in held:  # the plan goes last: a kill on the way leaves one that is put away again
             path.rename(to / path.name)
 
     # Answers and grades

@@ -173,11 +173,12 @@ def make_ground(
     """
     base: Estimates | None
     if known is None:
-        sampled, prompts, base = np.zeros(0, np.int64), probes, None
-        groups: tuple[Ints, ...] = (np.arange(len(probes)),)
+        sampled, base = np.zeros(0, np.int64), None
+        prompts = probes.take(np.resize(np.arange(len(probes)), TYPICAL_ROWS))
+        groups: tuple[Ints, ...] = (np.arange(TYPICAL_ROWS),)
     else:
         lots = np.random.default_rng((seed, 52)).permutation(len(known.history))[:TYPICAL_ROWS]
-        sampled = np.sort(lots)
+        sampled = np.sort(np.resize(lots, TYPICAL_ROWS))  # few rows many times: shares are of many queries
         prompts, base = known.prompts.take(sampled), known.past.held_out.take(sampled)
         groups = by_kind([known.history.datasets[row] for row in sampled.tolist()])
     typical = _registered(pool, names, known, day).rated(base, prompts.input_tokens)

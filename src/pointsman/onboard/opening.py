@@ -71,7 +71,7 @@ def open_plan(
         plan = None
     if plan is None:
         return *_new(folder, wanted, choose(), at_s), False
-    if wanted.probes is not None and wanted.probes != str(len(plan.probe_ids)):
+    if wanted.probes is not None and wanted.probes not in {plan.wanted, str(len(plan.probe_ids))}:
         raise InputError(
             f"this onboarding has {len(plan.probe_ids)} probes ({plan.chosen_by}), chosen before",
             place="--probes",
@@ -103,6 +103,7 @@ def _new(folder: Folder, wanted: Wanted, chosen: Chosen, at_s: float) -> tuple[P
         at_s,
         wanted.again,
         dict(chosen.before),
+        wanted.probes or "",
     )
     folder.write_plan(plan)
     return plan, probes

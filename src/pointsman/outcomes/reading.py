@@ -7,8 +7,10 @@ Refuses to guess: a malformed file is one `InputError` (see `checks`). Changes n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -53,9 +55,29 @@ def read_several(folders: Sequence[Path], *, since: Mapping[str, float] | None =
     Raises:
         InputError: as for `read`; one prompt_id with two texts.
     """
+    return steadily(lambda: _several(folders, since or {}))
+
+
+def _several(folders: Sequence[Path], since: Mapping[str, float]) -> Outcomes:
     files = [path for folder in folders for path in part_files(folder)]
-    parts = [_read_part(path, since or {}) for path in files]
+    parts = [_read_part(path, since) for path in files]
     return _dense([part for part in parts if part is not None], read_about(folders[0]))
+
+
+Read = TypeVar("Read")
+TRIES = 5
+
+
+def steadily(read_once: Callable[[], Read]) -> Read:
+    """What reads a folder, again from its list of files where one has just gone: `upkeep` put parts together.
+
+    Raises:
+        InputError: as `read_once` does; or files keep going.
+    """
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            return read_once()
+    raise InputError("its parts keep changing", place="outcomes", remedy="try again when nobody keeps it up")
 
 
 def part_files(folder: Path) -> list[Path]:
@@ -98,12 +120,17 @@ def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
 
     Raises:
         InputError: it is no readable parquet file.
+        FileNotFoundError: it has gone; see `steadily`.
     """
     try:
-        schema = pq.read_schema(path)
-        present = [name for name in columns if name in schema.names]
-        texts = [name for name in TEXT_COLUMNS if name in present and is_text(schema.field(name).type)]
-        return pq.read_table(path, columns=present, read_dictionary=texts, partitioning=None)
+        # Opened once: another file may take its name at any moment, and half of each would be neither.
+        with path.open("rb") as file:
+            schema = pq.ParquetFile(file).schema_arrow
+            present = [name for name in columns if name in schema.names]
+            texts = [name for name in TEXT_COLUMNS if name in present and is_text(schema.field(name).type)]
+            return pq.ParquetFile(file, read_dictionary=texts).read(columns=present)
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             "is not a readable parquet file", place=str(path), remedy="write it again or fetch it again"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pointsman.outcomes.checks import optional_numbers
-from pointsman.outcomes.reading import part_files, read_several, read_table
+from pointsman.outcomes.reading import part_files, read_several, read_table, steadily
 from pointsman.records import Floats, Ints, Outcomes
 
 
@@ -53,14 +53,21 @@ def read_timed(folders: Sequence[Path]) -> Timed:
     Raises:
         InputError: as for `read_several`.
     """
+    return steadily(lambda: _timed(folders))
+
+
+def _timed(folders: Sequence[Path]) -> Timed:
     outcomes = read_several(folders)
     row_of = {name: row for row, name in enumerate(outcomes.prompt_ids)}
     column_of = {name: column for column, name in enumerate(outcomes.models)}
     planes = {name: np.full(outcomes.score.shape, np.nan) for name in ("at_s", "propensity")}
     for path in (path for folder in folders for path in part_files(folder)):
         table = read_table(path, ("prompt_id", "model", *planes))
-        rows = np.array([row_of[name] for name in table.column("prompt_id").to_pylist()])
-        columns = np.array([column_of[name] for name in table.column("model").to_pylist()])
+        # A part may have come since: its rows are in the next reading.
+        pairs = zip(table.column("prompt_id").to_pylist(), table.column("model").to_pylist(), strict=True)
+        there = [(row_of.get(name, -1), column_of.get(model, -1)) for name, model in pairs]
+        rows, columns = np.array(there, np.int64).T
+        kept = (rows >= 0) & (columns >= 0)
         for name, plane in planes.items():
-            plane[rows, columns] = optional_numbers(table, str(path), name)
+            plane[rows[kept], columns[kept]] = optional_numbers(table, str(path), name)[kept]
     return Timed(outcomes, **planes)

@@ -118,7 +118,7 @@ def _small(parts: list[Path]) -> list[Path]:
     """The parts behind the last large one: what is put together has to be neighbours, or a later row would lose."""
     found: list[Path] = []
     for path in reversed(parts):
-        if pq.read_metadata(path).num_rows > MOST_ROWS:
+        if whole(path).num_rows > MOST_ROWS:
             break
         found.append(path)
     return found[::-1]
@@ -129,9 +129,13 @@ def whole(path: Path) -> pa.Table:
 
     Raises:
         InputError: it is no readable parquet file.
+        FileNotFoundError: it has gone; see `reading.steadily`.
     """
     try:
-        return pq.read_table(path, partitioning=None)
+        with path.open("rb") as file:
+            return pq.ParquetFile(file).read()
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise InputError("is not a readable parquet file", place=str(path), remedy="move it away") from error
 

@@ -24,7 +24,7 @@ import yaml
 from pointsman.errors import InputError
 from pointsman.outcomes.about import About
 from pointsman.outcomes.checks import check
-from pointsman.outcomes.layout import ABOUT_FILE, COLUMNS, MAIN_FILE, PART_FILES
+from pointsman.outcomes.layout import ABOUT_FILE, COLUMNS, MAIN_FILE, OPTIONAL_COLUMNS, PART_FILES
 from pointsman.records import Floats, Ints, Outcomes
 
 
@@ -118,13 +118,16 @@ def _nullable(values: Floats) -> pa.Array:
     return pa.array(values, pa.float64(), mask=np.isnan(values))
 
 
-def write_table(table: pa.Table, folder: Path, about: About, *, overwrite: bool = False) -> None:
+def write_table(
+    table: pa.Table, folder: Path, about: About, *, overwrite: bool = False, optional: bool = False
+) -> None:
     """Writes a long table as an outcome folder: checked first, made aside, then renamed.
 
     Args:
         table: the eight `COLUMNS`, one row per query and model.
         folder: must not exist, or be empty; with `overwrite` it may be an outcome folder, which is replaced.
         about: becomes `dataset.yaml`; empty fields are not written.
+        optional: whether those of `OPTIONAL_COLUMNS` that the table has are written too.
 
     Raises:
         InputError: the table is malformed, or the folder is taken. Nothing is changed then.
@@ -132,8 +135,9 @@ def write_table(table: pa.Table, folder: Path, about: About, *, overwrite: bool 
     folder = Path(folder)
     check_free(folder, overwrite=overwrite)
     check(table, about.title or str(folder))
+    more = [name for name in OPTIONAL_COLUMNS if optional and name in table.column_names]
     with _aside(folder) as aside:
-        write_parquet(table.select(list(COLUMNS)), aside / MAIN_FILE)
+        write_parquet(table.select([*COLUMNS, *more]), aside / MAIN_FILE)
         said = {key: value for key, value in asdict(about).items() if value}
         (aside / ABOUT_FILE).write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
 

@@ -49,7 +49,10 @@ class Duties:
             log.error("duties stay as they were: %s", error)
             return False
         before, self._given = self._given, fresh
-        return before != fresh
+        if before == fresh:
+            return False
+        log.info("duties given now: %s", ", ".join(f"{name} {duty}" for name, duty in sorted(fresh.items())) or "none")
+        return True
 
     def over(self, settings: Settings) -> Settings:
         """The settings with the duties in force."""

@@ -30,7 +30,7 @@ from pointsman.serve.forgetting import forgotten
 from pointsman.serve.knowing import How, know
 from pointsman.serve.topics import keep_topics
 
-FORM = 3  # of a kept fit; another one is made where it was written in an older form
+FORM = 4  # of a kept fit; another one is made where it was written in an older form
 SAMPLE = 3_000  # rows that stand for what comes, when prices are solved
 
 

@@ -39,6 +39,7 @@ from pointsman.serve.forgetting import FILE as FORGOTTEN
 from pointsman.serve.forgetting import forgotten
 from pointsman.serve.health import Health
 from pointsman.serve.journal import Journal
+from pointsman.serve.keeping import Keeping
 from pointsman.serve.learn import Traffic, posed, prices_of, solved, warm_up, with_prices
 from pointsman.serve.logs import Logs
 from pointsman.serve.metrics import Condition, Metrics
@@ -102,7 +103,7 @@ class Gateway:
         self._granted: dict[str, int] = {}
         self._watched = self._stamp()
         self._fit: BaseProcess | None = None
-        self._refits = Requests(settings.state)
+        self._refits, self._keeping = Requests(settings.state), Keeping(settings.state)
         self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
         self.recorder = Recorder(settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as)
         self.rig: Rig
@@ -313,6 +314,7 @@ class Gateway:
             await asyncio.to_thread(self.recorder.store)
         self._take_over_fit()
         if self.number == 0 and self._fit is None:
+            await self._keeping.look(self.settings.learning.keep_s)
             await self._refit(now)
 
     async def _refit(self, now: float) -> None:

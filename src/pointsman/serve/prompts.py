@@ -91,5 +91,6 @@ class Prompts:
         self._path.touch(mode=0o600, exist_ok=True)
         db = sqlite3.connect(self._path, timeout=LOCK_WAIT_S, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         db.execute(_TABLE)
         return db

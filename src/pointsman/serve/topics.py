@@ -32,6 +32,7 @@ def keep_topics(state: Path, outcomes: Outcomes, embedder_name: str, embedder: E
     rows = np.sort(np.random.default_rng(0).permutation(len(outcomes))[:ROWS]).tolist()
     datasets = ["" if outcomes.datasets[i] == LIVE else outcomes.datasets[i] for i in rows]
     mix = fit_mix(embedder.embed([outcomes.texts[i] for i in rows]), datasets)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = state / f".{FILE}.{os.getpid()}"
     with aside.open("wb") as file:
         np.savez(

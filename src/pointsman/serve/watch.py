@@ -95,8 +95,13 @@ class Watch:
         self._catch_up()
         exchanges = self._db.execute(EXCHANGES, (self._exchange, ROWS)).fetchall()
         scores = self._db.execute(SCORES, (self._feedback, ROWS)).fetchall()
-        alarms = [alarm for row in exchanges for alarm in self._exchanged(scheme, *row)]
-        alarms += [alarm for row in scores for alarm in self._scored(scheme, *row)]
+        alarms: list[Alarm] = []
+        for row in exchanges:
+            alarms += self._exchanged(scheme, *row)
+            time.sleep(0)  # the event loop waits for no more than a row
+        for row in scores:
+            alarms += self._scored(scheme, *row)
+            time.sleep(0)
         if alarms or self._now_s() - self._saved_s > SAVE_S:
             self.save()
         return Look(alarms, len(exchanges) + len(scores))
@@ -126,7 +131,8 @@ class Watch:
         for kind, value in values.items():
             if value is not None:
                 yield from self._see(kind, told.model, value, at_ns / NANO, told.decision_id, scheme)
-        if told.part is not None and scheme.mix is not None:
+        mirrored = not scheme.serving[scheme.column[told.model]]  # the query counts where it was served
+        if told.part is not None and scheme.mix is not None and not mirrored:
             yield from self._see("mix", TRAFFIC, float(told.part), at_ns / NANO, told.decision_id, scheme)
 
     def _scored(self, scheme: Scheme, number: int, score: float, at_ns: int, body: bytes | None) -> Iterator[Alarm]:

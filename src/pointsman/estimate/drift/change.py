@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from pointsman.records import Floats, Ints
 
@@ -88,7 +88,7 @@ def _welch(one: tuple[float, float, float], other: tuple[float, float, float]) -
     if a + b <= 0.0:
         return 0.0
     freedom = (a + b) ** 2 / (a**2 / (n - 1.0) + b**2 / (m - 1.0))
-    return float(student.ppf(0.5 + CONFIDENCE / 2, freedom) * np.sqrt(a + b))
+    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2) * np.sqrt(a + b))
 
 
 def changed_shares(recent: Ints, older: Ints) -> Change | None:

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from pointsman.estimate.drift.streams import MIX_PARTS
 from pointsman.records import Floats, Ints, Vectors
 
 ROWS = 5_000  # as many vectors are clustered at most
+ROUNDS = 50
 MOSTLY = 0.5  # a part is named after a data set that has more of it than this
 
 
@@ -41,7 +40,7 @@ class Mix:
 
 
 def fit_mix(vectors: Vectors, datasets: Sequence[str], seed: int = 0, parts: int = MIX_PARTS) -> Mix:
-    """Clusters vectors by k-means.
+    """Clusters vectors by k-means (Lloyd's, from k-means++ centres: Arthur and Vassilvitskii 2007).
 
     Args:
         vectors: float32 [H, D], at least one.
@@ -52,9 +51,7 @@ def fit_mix(vectors: Vectors, datasets: Sequence[str], seed: int = 0, parts: int
     rng = np.random.default_rng(seed)
     sample = vectors[np.sort(rng.permutation(len(vectors))[:ROWS])]
     parts = min(parts, len(np.unique(sample, axis=0)))
-    with threadpool_limits(1):
-        found = KMeans(parts, n_init=1, random_state=seed, max_iter=50).fit(sample.astype(np.float64))
-    centres = _in_order(found.cluster_centers_).astype(np.float32)
+    centres = _in_order(_settled(sample, _begun(sample, parts, rng))).astype(np.float32)
     of = _nearest(centres, vectors)
     names = tuple(_name([datasets[i] for i in np.flatnonzero(of == part).tolist()]) for part in range(parts))
     return Mix(centres, np.bincount(of, minlength=parts).astype(np.int64), names)
@@ -63,6 +60,30 @@ def fit_mix(vectors: Vectors, datasets: Sequence[str], seed: int = 0, parts: int
 def _nearest(centres: Vectors, vectors: Vectors) -> Ints:
     nearest: Ints = (vectors @ centres.T - 0.5 * (centres**2).sum(axis=1)).argmax(axis=1)
     return nearest
+
+
+def _begun(sample: Vectors, parts: int, rng: np.random.Generator) -> Floats:
+    """First centres: each is drawn among the vectors with chances like its squared distance to the ones before."""
+    chosen = [int(rng.integers(len(sample)))]
+    gap = ((sample - sample[chosen[0]]) ** 2).sum(axis=1, dtype=np.float64)
+    while len(chosen) < parts:
+        chosen.append(int(rng.choice(len(sample), p=gap / gap.sum())))
+        gap = np.minimum(gap, ((sample - sample[chosen[-1]]) ** 2).sum(axis=1, dtype=np.float64))
+    return sample[chosen].astype(np.float64)
+
+
+def _settled(sample: Vectors, centres: Floats) -> Floats:
+    """Centres moved to the means of what is nearest, until nothing changes sides; an empty part stays where it is."""
+    before = np.full(len(sample), -1)
+    for _ in range(ROUNDS):
+        of = _nearest(centres.astype(np.float32), sample)
+        if np.array_equal(of, before):
+            break
+        before, count = of, np.bincount(of, minlength=len(centres))
+        total = np.zeros_like(centres)
+        np.add.at(total, of, sample)
+        centres = np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], centres)
+    return centres
 
 
 def _in_order(centres: Floats) -> Floats:

@@ -112,9 +112,12 @@ def sparse_log(
     """
     outcomes = timed.outcomes
     there = np.isfinite(outcomes.score) | np.isfinite(outcomes.cost_usd)
-    single = timed.order[there.sum(axis=1)[timed.order] == 1]
+    answers, chosen_cells = there.sum(axis=1), there & np.isfinite(timed.propensity)
+    # One outcome, or several of which one alone was chosen: the others were asked beside it, to learn.
+    logged = (answers == 1) | (chosen_cells.sum(axis=1) == 1)
+    single = timed.order[logged[timed.order]]
     first = int(len(single) * share)
-    other = np.flatnonzero(there.sum(axis=1) > 1)
+    other = np.flatnonzero((answers > 0) & ~logged)
     history = outcomes.take(np.concatenate([other, single[:first]]).astype(np.int64))
     history = history if past is None else joined(past, history)
     models = _known_models(history)
@@ -123,7 +126,7 @@ def sparse_log(
     chosen = load_embedder(embedder, cache=cache)
     fitted = fit_blend(history, embed(history.texts, chosen, history.input_tokens), seed=seed)
     played = single[first:]
-    answered = there[played].argmax(axis=1)
+    answered = np.where(answers[played] == 1, there[played].argmax(axis=1), chosen_cells[played].argmax(axis=1))
     column = {outcomes.models.index(name): i for i, name in enumerate(models) if name in outcomes.models}
     known = np.array([int(model) in column for model in answered], np.bool_)
     rows, cells = played[known], answered[known]

@@ -13,6 +13,9 @@ from pointsman.pool.graders.grade import Grade, Reply
 from pointsman.pool.graders.texts import Ignored, folded, marked, spoken
 
 APART = re.compile(r"\s*\Z|[).\]:},;\-–—\n]|\s+(?:is|because|since|as|or|and)\b|\s+[(–—-]")
+RULED_OUT = re.compile(
+    r"[\s*:)]*(?:is|are|was|can(?:not|'t))\s*(?:\w+\s+)?(?:wrong|incorrect|false|not|be|ruled)\b", re.IGNORECASE
+)
 LEAD = r"(?:option|choice|answer)?\s*[(\[{]?\**"
 FOLDS: tuple[Ignored, ...] = ("case", "punctuation", "space", "accents")
 
@@ -42,7 +45,7 @@ class Choice:
         """Options of a text that is an answer and nothing else: "B", "(B) Paris", "Paris", "A or B"."""
         text = text.strip(" \t\n*_`\"'.")
         opening = re.match(rf"{LEAD}({self._letters})\**(?![\w'’])(?P<rest>.*)", text, re.S | re.I)
-        if opening and self._is_letter(opening, text):
+        if opening and self._is_letter(opening, text) and not RULED_OUT.match(opening["rest"]):
             more = re.match(rf"\W*(?:or|and|oder|und|ou|/)\W*\(?({self._letters})(?!\w)", opening["rest"], re.I)
             return {self._key(one) for one in (opening[1], more[1] if more else opening[1])}
         bare = folded(text, FOLDS)
@@ -63,15 +66,13 @@ class Choice:
     def _meant(self, text: str, found: re.Match[str]) -> bool:
         """Not named to be ruled out: no "not" right before, no "is wrong" right after."""
         before, after = text[max(0, found.start() - 12) : found.start()], text[found.end() : found.end() + 40]
-        return not re.search(r"\b(?:not|n't|isn't|nor)\s*$", before, re.I) and not re.match(
-            r"[\s*:]*(?:is|are|was|can(?:not|'t))\s*(?:\w+\s+)?(?:wrong|incorrect|false|not|be|ruled)\b", after, re.I
-        )
+        return not re.search(r"(?:\bnot|n't|\bnor)\s*$", before, re.I) and not RULED_OUT.match(after)
 
     def _worded(self, text: str) -> set[str]:
         """Options whose words stand in the text; one that is part of another found there doesn't count."""
         inside = f" {folded(text, FOLDS)} "
         bare = {key: folded(words, FOLDS) for key, words in self.options.items() if words}
-        found = {key for key, words in bare.items() if words and f" {words} " in inside}
+        found = {key for key, words in bare.items() if words and f" {words} " in inside.replace(f" not {words} ", " ")}
         hidden = {a for a in found for b in found if a != b and bare[a] != bare[b] and f" {bare[a]} " in f" {bare[b]} "}
         return found - hidden
 

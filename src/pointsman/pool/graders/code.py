@@ -53,19 +53,14 @@ class Code:
 
 
 def program_in(text: str, entry: str) -> str:
-    """The program of a reply: the fenced block that defines the entry, else all blocks, else the text that parses."""
+    """The program of a reply: its fenced blocks up to the last that defines the entry, else what of the text parses."""
     blocks = [content for language, content in fenced(text) if language in PYTHON]
     defines = re.compile(rf"^\s*(?:async\s+def|def|class)\s+{re.escape(entry)}\b|^{re.escape(entry)}\s*=", re.MULTILINE)
-    if blocks:
-        whole = [content for content in blocks if entry and defines.search(content) and _parses(content)]
-        return whole[-1] if len(whole) == 1 else _joined(blocks, whole)
-    return text if _parses(text) else _trimmed(text)
-
-
-def _joined(blocks: list[str], whole: list[str]) -> str:
-    """Several blocks: those that belong together; where two define the entry, the later one counts."""
+    if not blocks:
+        return text if _parses(text) else _trimmed(text)
     good = [content for content in blocks if _parses(content)]
-    return "\n\n".join(good) if good else (whole or blocks)[-1]
+    last = max((place for place, content in enumerate(good) if entry and defines.search(content)), default=len(good))
+    return "\n\n".join(good[: last + 1]) if good else blocks[-1]
 
 
 def _trimmed(text: str) -> str:

@@ -49,8 +49,8 @@ def comparable(text: str) -> str:
 
 
 def _words_and_signs(text: str) -> list[str]:
-    """Words; decimals stay whole, and signs that change a number are kept."""
-    return re.findall(r"-?\d+(?:[.,:/]\d+)+%?|[-−]?\d+%?|[぀-ヿ㐀-鿿฀-๿]|[^\W_]+(?:['’][^\W_]+)*", text.casefold())
+    """Words, parted at apostrophes; decimals stay whole, and signs that change a number are kept."""
+    return re.findall(r"-?\d+(?:[.,:/]\d+)+%?|[-−]?\d+%?|[぀-ヿ㐀-鿿฀-๿]|[^\W_]+", text.casefold())
 
 
 def holds(held: str, wording: str) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers in free text: which one is the answer, and what it may mean. Pure, linear in length.
+"""Numbers in free text: which one is the answer, and what it may mean. Pure.
 
 A written number can have several readings: "1.234" is 1.234, or 1234 as Germans write it; "75%" is 75, or 0.75.
 Which was meant is not said in the text, so all readings are given.
@@ -16,7 +16,7 @@ GROUPED = r"\d{1,3}(?:[,.'’\u00a0\u202f\u2009 _]\d{3})+(?!\d)(?:[.,]\d+)?"
 PLAIN = r"\d+(?:[.,]\d+)?|[.,]\d+"
 SIZES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "dozen": 12.0}
 NUMBER = re.compile(
-    rf"""(?P<sign>(?<![\w.,)])[-+−–]\s?(?:[$€£¥]\s?)?)?
+    rf"""(?P<sign>(?<![\w.,)])[-+−–]\s?(?:[$€£¥]\s?)?|\b(?:minus|negative)\s)?
     (?:\\[dt]?frac\s*\{{\s*(?P<over>-?{PLAIN})\s*\}}\s*\{{\s*(?P<under>{PLAIN})\s*\}}
     |(?<![A-Za-z\d_.])(?P<number>{GROUPED}|{PLAIN})
      (?:\s*[x×*·]\s*10\s*(?:\^|\*\*)?\s*\{{?(?P<power>[-−]?\d{{1,3}})\}}?|[eE](?P<exponent>[-+]?\d{{1,3}})(?!\w))?
@@ -30,9 +30,10 @@ UNITS += ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 NAMED = {word: value for value, word in enumerate(UNITS)} | {word: 10 * value for value, word in enumerate(TENS, 2)}
 IN_WORDS = "|".join((*NAMED, *SIZES))
-SPELLED = re.compile(rf"\b(?:{IN_WORDS})(?:(?:[\s-]|\sand\s)(?:{IN_WORDS}))*\b", re.IGNORECASE)
+SPELLED = re.compile(rf"\b(?:(?:minus|negative)\s)?(?:{IN_WORDS})(?:(?:[\s-]|\sand\s)(?:{IN_WORDS}))*\b", re.IGNORECASE)
 ASIDE = re.compile(r"[(\[][^()\[\]]*[)\]]")
 LIST_NUMBER = re.compile(r"^\s*(?:step\s*)?\d{1,2}[.):]\s+(?=\D)", re.MULTILINE | re.IGNORECASE)
+MOST_CHARACTERS = 4_000
 EQUALS = re.compile(r"[=≈]|\b(?:equals|is|are|ist|est|es|makes|gives|leaves)\b", re.IGNORECASE)
 DOUBT = re.compile(r"\s*\S{0,12}\s*\b(?:or|oder|ou|either)\b\W*\Z", re.IGNORECASE)
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-ZÀ-Þ])|\n+")
@@ -44,12 +45,11 @@ def answers(text: str) -> list[list[float]]:
     Gives:
         a list of readings a number; empty where the text holds no number.
     """
-    text = _plain(text)
-    said = marked(text)
-    for part in (*reversed(said[-1:]), *reversed(SENTENCE.split(text))):
-        if found := _of_sentence(part, first=bool(said) and part == said[-1]):
-            return found
-    return []
+    # What isn't announced stands at the end; and to look at all numbers of a long reply takes time quadratic in them.
+    said = [_plain(part[:MOST_CHARACTERS]) for part in marked(text)[-1:]]
+    text = _plain(text[-MOST_CHARACTERS:])
+    parts = [(part, True) for part in said] + [(part, False) for part in reversed(SENTENCE.split(text))]
+    return next((found for part, first in parts if (found := _of_sentence(part, first=first))), [])
 
 
 def readings(text: str) -> list[float]:
@@ -68,7 +68,7 @@ def _plain(text: str) -> str:
 
 def _of_sentence(sentence: str, *, first: bool) -> list[list[float]]:
     """The answer of one sentence: after its last `=`, else its first or its last number; both sides of an "or"."""
-    found = list(NUMBER.finditer(sentence)) or list(NUMBER.finditer(""))
+    found = list(NUMBER.finditer(sentence))
     if not found:
         spelled = [_spelled(one[0]) for one in SPELLED.finditer(sentence)]
         return spelled[:1] if first else spelled[-1:]
@@ -100,7 +100,7 @@ def _read(found: re.Match[str]) -> list[float]:
         values = [_ratio(over, under) for over in _floats(found["over"]) for under in _floats(found["under"])]
     else:
         values = [_scaled(value, found) for value in _floats(found["number"])]
-    sign = -1.0 if (found["sign"] or "").strip()[:1] in ("-", "−", "–") and found["sign"] else 1.0
+    sign = -1.0 if (found["sign"] or "+").strip()[:1] in "-−–mMnN" else 1.0
     values = [sign * value * SIZES.get((found["size"] or "").lower(), 1.0) for value in values]
     if found["percent"]:
         values += [value / 100 for value in values]
@@ -138,7 +138,7 @@ def _spelled(text: str) -> list[float]:
         return []
     total, part = 0.0, 0.0
     for word in re.findall(r"[a-z]+", found[0].lower()):
-        if word == "and":
+        if word in {"and", "minus", "negative"}:
             continue
         if word in NAMED:
             part += NAMED[word]
@@ -146,4 +146,4 @@ def _spelled(text: str) -> list[float]:
             part = max(part, 1.0) * SIZES[word]
         else:
             total, part = total + max(part, 1.0) * SIZES[word], 0.0
-    return [total + part]
+    return [-(total + part)] if found[0][:5].lower() in {"minus", "negat"} else [total + part]

@@ -13,6 +13,9 @@ from pointsman.pool.graders.fields import Fields
 from pointsman.pool.graders.grade import Grade, Reply
 from pointsman.pool.graders.texts import spoken, words
 
+TITLES = r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)(?<!\be\.g)(?<!\bi\.e)"
+STOP = re.compile(TITLES + r"[.!?。！？]+[\"'”’)\]*_]*(?=\s|\Z)|(?<=[。！？])|\n+")
+BULLET = re.compile(r"[-*•+]\s|\d+[.)]\s")
 Holds = Callable[[str, Any], bool]
 
 
@@ -34,9 +37,7 @@ def times(text: str, wanted: Mapping[str, Any]) -> bool:
 
 def sentences(text: str) -> int:
     """Number of sentences: runs that end in a stop, or the end."""
-    return len(
-        [part for part in re.split(r"[.!?。！？]+(?:[\"'”’)\]*_]*)(?=\s|\Z)|(?<=[。！？])|\n+", text) if words(part)]
-    )
+    return len([part for part in STOP.split(text) if words(part)])
 
 
 NUMBERS: Mapping[str, Holds] = {
@@ -51,9 +52,7 @@ NUMBERS: Mapping[str, Holds] = {
     "sentences_max": lambda text, most: sentences(text) <= most,
     "characters_max": lambda text, most: len(text) <= most,
     "paragraphs": lambda text, count: len([part for part in re.split(r"\n\s*\n", text) if part.strip()]) == count,
-    "bullets": lambda text, count: (
-        len([line for line in lines(text) if re.match(r"[-*•+]\s|\d+[.)]\s", line)]) == count
-    ),
+    "bullets": lambda text, count: sum(1 for line in lines(text) if BULLET.match(line)) == count,
 }
 TEXTS: Mapping[str, Holds] = {
     "starts": lambda text, start: text.startswith(start),

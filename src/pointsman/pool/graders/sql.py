@@ -26,7 +26,8 @@ class Sql:
     ordered: bool
     kind: ClassVar[str] = "sql"
     blind_to: ClassVar[str] = (
-        "queries that are right on these rows by chance, the names of columns, speed, and dialects other than SQLite's"
+        "queries that are right on these rows by chance, the names of columns (their order counts), and dialects "
+        "other than SQLite's"
     )
 
     def grade(self, reply: Reply) -> Grade:

@@ -18,7 +18,7 @@ ANSWER = (
     r"antwort|ergebnis|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|答案|答え)"
 )
 MARK = re.compile(
-    rf"\b{ANSWER}\**\s*(?:is\b|ist\b|est\b|es\b|è\b|would\s+be\b|[:=：是])[\s:*]*(?P<said>[^\n]*)|^\s*####\s*(?P<hashes>[^\n]+)",
+    rf"\b{ANSWER}\**\s*(?:is\b|ist\b|est\b|es\b|è\b|would\s+be\b|[:=：是])[\s:*]*|^\s*####\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -61,8 +61,10 @@ def marked(text: str) -> list[str]:
     boxed = BOXED.findall(text)
     if boxed:
         return [boxed[-1].strip()]
-    found = [(one["said"] if one["said"] is not None else one["hashes"]).strip() for one in MARK.finditer(text)]
-    return [one for one in found if one.strip("*_.: ")]
+    marks = list(MARK.finditer(text))
+    ends = [*(one.start() for one in marks[1:]), len(text)]
+    said = [text[mark.end() : end].strip().split("\n", 1)[0] for mark, end in zip(marks, ends, strict=False)]
+    return [one for one in said if one.strip("*_.: ")]
 
 
 def fenced(text: str) -> list[tuple[str, str]]:

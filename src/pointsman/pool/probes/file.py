@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
@@ -56,11 +56,11 @@ def read_probes(path: Path | str) -> tuple[Probe, ...]:
         InputError: names the file, the line, the field and a remedy.
     """
     path = Path(path)
-    text = _text(path)
-    found = tuple(_probe(place, value) for place, value in _entries(path, text))
-    if not found:
+    entries = _entries(path, _text(path))
+    if not entries:
         raise InputError("holds no probes", place=str(path), remedy="write at least one; see docs/probes.md")
-    _check_unlike([place for place, _ in _entries(path, text)], found)
+    found = tuple(_probe(place, value) for place, value in entries)
+    _check_unlike([place for place, _ in entries], found)
     return found
 
 
@@ -77,12 +77,12 @@ def _text(path: Path) -> str:
         raise InputError("this is not UTF-8 text", place=str(path), remedy="save it as UTF-8") from None
 
 
-def _entries(path: Path, text: str) -> Iterator[Found]:
+def _entries(path: Path, text: str) -> list[Found]:
     kind = path.suffix.lower()
     if kind == ".jsonl":
-        return _lines(path, text)
+        return [*_lines(path, text)]
     if kind in {".yaml", ".yml"}:
-        return iter(_listed(path, text))
+        return _listed(path, text)
     raise InputError(f"ends in {kind or 'nothing'!r}", place=str(path), remedy="name it .jsonl or .yaml")
 
 
@@ -103,8 +103,15 @@ def _json(line: str, place: str) -> Any:
     except json.JSONDecodeError as error:
         remedy = f"check column {error.colno}; each line is one object"
         raise InputError(f"this is not JSON: {error.msg}", place=place, remedy=remedy) from None
-    except RecursionError:
-        raise InputError("lists or mappings are nested too deeply", place=place, remedy="make it flatter") from None
+    except InputError:
+        raise
+    except (ValueError, RecursionError):
+        raise _unsound(place) from None
+
+
+def _unsound(place: str) -> InputError:
+    what = "holds a value that is too large, nested too deeply, or that JSON doesn't have"
+    return InputError(what, place=place, remedy="use plain texts, numbers, lists and mappings")
 
 
 def _check_once(keys: Iterable[str], place: str) -> None:
@@ -126,8 +133,10 @@ def _listed(path: Path, text: str) -> list[Found]:
         return [(f"{path}, line {_line(node)}", _built(loader, node, path)) for node in top.value]
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from None
-    except RecursionError:
-        raise InputError("lists or mappings are nested too deeply", place=str(path), remedy="make it flatter") from None
+    except InputError:
+        raise
+    except (ValueError, RecursionError):
+        raise _unsound(str(path)) from None
     finally:
         loader.dispose()
 
@@ -153,6 +162,7 @@ def _probe(place: str, value: Any) -> Probe:
     """The probe of an entry, its grader tried."""
     if not isinstance(value, dict):
         raise InputError("this is no mapping", place=place, remedy="write a probe's `key: value` pairs")
+    _check_sound(place, value)
     for key in value:
         if key not in FIELDS:
             raise InputError(f"key `{key}` is unknown", place=place, remedy=nearest(str(key), FIELDS))
@@ -165,6 +175,14 @@ def _probe(place: str, value: Any) -> Probe:
     if "tools" in given:
         given["tools"] = tuple(_tool(place, tool) for tool in given["tools"])
     return _tried(place, {**DEFAULTS, **given})
+
+
+def _check_sound(place: str, value: Any) -> None:
+    """Whether it can be written as JSON in UTF-8: no bytes or sets of YAML, no NaN, no half characters, no circles."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise _unsound(place) from None
 
 
 def _check_shape(place: str, key: str, value: Any) -> None:
@@ -213,11 +231,13 @@ def _check_unlike(places: list[str], probes: tuple[Probe, ...]) -> None:
     ids: dict[str, str] = {}
     prompts: dict[str, str] = {}
     for place, probe in zip(places, probes, strict=True):
-        if first := ids.setdefault(probe.id, place) != place and ids[probe.id]:
-            raise InputError(f"id {probe.id!r} stands at {first} already", place=place, remedy="give it another")
-        if first := prompts.setdefault(probe.prompt, place) != place and prompts[probe.prompt]:
+        if probe.id in ids:
+            what = f"id {probe.id!r} stands at {ids[probe.id]} already"
+            raise InputError(what, place=place, remedy="give it another")
+        if probe.prompt in prompts:
             remedy = "change or remove one: outcomes are kept by prompt"
-            raise InputError(f"`prompt` is the same as at {first}", place=place, remedy=remedy)
+            raise InputError(f"`prompt` is the same as at {prompts[probe.prompt]}", place=place, remedy=remedy)
+        ids[probe.id], prompts[probe.prompt] = place, place
 
 
 def write_probes(probes: Iterable[Probe], path: Path | str) -> None:
@@ -242,7 +262,7 @@ def _entry(probe: Probe) -> dict[str, Any]:
     """A probe's fields, without those that hold what is taken where they are missing."""
     silent = {field.name: field.default for field in fields(Probe) if field.default is not MISSING}
     silent |= DEFAULTS
-    plain = json.loads(json.dumps(asdict(probe)))
+    plain = json.loads(json.dumps({name: getattr(probe, name) for name in FIELDS}, default=dict))
     return {key: value for key, value in plain.items() if key not in silent or getattr(probe, key) != silent[key]}
 
 

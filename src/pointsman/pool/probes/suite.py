@@ -68,7 +68,7 @@ def suite(seed: int = 0) -> tuple[Probe, ...]:
     return tuple(item.probe for item in items(seed))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def items(seed: int = 0) -> tuple[Item, ...]:
     """The suite with a right and a wrong reply to each probe; see `suite`."""
     if seed < 0:

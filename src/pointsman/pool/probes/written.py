@@ -90,7 +90,7 @@ def _choice(entry: Entry) -> Form:
 
 def _turned(options: list[str], name: str) -> list[str]:
     """The options, begun at one that hangs on the id, so that no letter is right more often than the others."""
-    first = crc32(name.encode()) % len(options)
+    first = (crc32(name.encode()) >> 8) % len(options)
     return [*options[first:], *options[:first]]
 
 

@@ -71,7 +71,7 @@ def recursion(rng: Generator) -> Draft:
 
 def nested(rng: Generator) -> Draft:
     """Nested loops with `break` and `continue`."""
-    size, skip, stop = between(rng, 6, 8), between(rng, 2, 3), between(rng, 3, 4)
+    size, skip, stop = between(rng, 6, 10), between(rng, 2, 4), between(rng, 2, 5)
     code = (
         f"n = 0\nfor i in range({size}):\n    if i % {skip} == 0:\n        continue\n    for j in range(i):\n"
         f"        if j == {stop}:\n            break\n        n += j\nprint(n)"

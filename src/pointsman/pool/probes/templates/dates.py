@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from numpy.random import Generator
@@ -10,6 +11,7 @@ from pointsman.pool.probes.drafts import Draft, Template, between, english, numb
 from pointsman.pool.probes.phrases import phrases, say
 
 SKILL = "dates and times"
+ALSO = {"星期日": ["星期天"]}  # said as often
 CITIES = ("Arden", "Belmar", "Corvo", "Delphine", "Eastmere", "Farrow")
 
 
@@ -25,7 +27,10 @@ def weekday_after(rng: Generator, language: str) -> Draft:
     today, later = between(rng, 0, 6), between(rng, 3, 13)
     prompt = say("dates.weekday", language, day=days[today], later=later)
     right, wrong = days[(today + later) % 7], days[(today + later + 1) % 7]
-    return text(prompt, right, wrong)
+    draft = text(prompt, right, wrong)
+    if right not in ALSO:
+        return draft
+    return replace(draft, grader={**draft.grader, "answer": [right, *ALSO[right]]})
 
 
 def minutes(rng: Generator, language: str) -> Draft:

@@ -16,6 +16,9 @@ from pointsman.pool.probes.phrases import names_of, packaged, say
 SKILL = "tool choice"
 CITIES = ("Oslo", "Lisbon", "Prague", "Turin", "Porto", "Riga", "Malmö", "Ghent")
 SPELLED_ALIKE = ("Oslo", "Porto", "Riga", "Malmö")  # in every language of the suite
+COUNTRIES = {"Oslo": "Norway", "Lisbon": "Portugal", "Prague": "Czech", "Turin": "Italy", "Riga": "Latvia"}
+ALSO = {"Czech": ["Czechia"]}
+DAYS = {"June": "30", "March": "31", "September": "30", "October": "31", "November": "30"}
 ROOMS = ("kitchen", "bedroom", "bathroom", "office")
 ARTISTS = ("Miles Davis", "Nina Simone", "Bach", "Fela Kuti", "Björk", "Caetano Veloso")
 
@@ -136,18 +139,20 @@ def event(rng: Generator) -> Draft:
 
 def none_needed(rng: Generator) -> Draft:
     """A question that a tool sounds right for, but that only wants an answer."""
+    hours, month, (city, country) = between(rng, 2, 9), one(rng, (*DAYS,)), one(rng, (*COUNTRIES.items(),))
     answer, question = one(
         rng,
         (
-            ("60", "How many minutes does an hour have? Just tell me; no timer, please."),
-            ("Portugal", "I'm writing about Lisbon's weather. In which country is Lisbon?"),
-            ("30", "How many days does the month of June have? Nothing to put into my calendar, I'm only asking."),
-            ("Japan", "Which country's currency is the yen? I don't want to exchange anything."),
-            ("Germany", "In which country was Bach, the composer, born? Don't play anything."),
+            (str(60 * hours), f"How many minutes do {hours} hours have? Just tell me; no timer, please."),
+            (country, f"I'm writing about the weather in {city}. In which country is that city?"),
+            (DAYS[month], f"How many days does {month} have? Nothing to put into my calendar, I'm only asking."),
         ),
     )
     names = ("set_timer", "get_weather", "create_event", "convert_currency", "play_music")
-    grader = {"kind": "all", "of": [{"kind": "tool", "none": True}, {"kind": "facts", "all": [[answer]]}]}
+    grader = {
+        "kind": "all",
+        "of": [{"kind": "tool", "none": True}, {"kind": "facts", "all": [[answer, *ALSO.get(answer, ())]]}],
+    }
     return Draft(question, grader, Reply(answer), Reply("", (ToolCall("set_timer", "{}"),)), 64, offered(names))
 
 

@@ -2,8 +2,9 @@
 
     python benchmarks/graders.py [--json FILE] [--misses]
 
-Takes `graders_labelled.yaml`; prints the table of docs/graders.md, how long a run of code takes, and which locks are
-in force. `--misses` lists the replies that a grader and the label disagree about.
+Takes `graders_labelled.yaml`, and `graders_fresh.yaml`, which was written after the last change to a grader. Prints the
+table of docs/graders.md, how long a run of code takes, and which locks are in force. `--misses` lists the replies that
+a grader and the label disagree about.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pointsman.pool.graders import Reply, grader_of, sandbox
 from pointsman.pool.graders.agreement import Agreement, Labelled, measure, read_labelled, said
 
 LABELLED = Path(__file__).with_name("graders_labelled.yaml")
+FRESH = Path(__file__).with_name("graders_fresh.yaml")
 
 
 def table(found: dict[str, Agreement]) -> str:
@@ -64,8 +66,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--misses", action="store_true")
     options = parser.parse_args()
-    items = read_labelled(LABELLED)
+    fresh = read_labelled(FRESH)
+    items = read_labelled(LABELLED) + fresh
     found = measure(items, np.random.default_rng(0))
+    found["fresh ones alone"] = measure(fresh, np.random.default_rng(0))["all kinds"]
     print(table(found))
     print(f"\ncode: {run_ms():.0f} ms a run; locks in force: {', '.join(sandbox.layers())}")
     if options.misses:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,17 +21,20 @@ from pointsman.onboard.folder import slug_of
 from pointsman.outcomes import OutcomeLog, OutcomeRow, read
 from pointsman.pool.cards import Usage
 from pointsman.pool.registry import read_settings
-from pointsman.pool.settings import DriftSettings, Settings
+from pointsman.pool.settings import DriftSettings, FundRule, Settings, TelemetrySettings
 from pointsman.records import Candidate, Estimates, Outcomes
 from pointsman.router import embed
 from pointsman.serve.aftermath import Aftermath
 from pointsman.serve.alarms import Alarm, Alarms, active_by_model
 from pointsman.serve.build import build_scheme
+from pointsman.serve.drifting import Drifting
 from pointsman.serve.finished import Finished, Hop
 from pointsman.serve.fitting import Learned, fit_learned
 from pointsman.serve.forgetting import forget, forgotten
+from pointsman.serve.gateway import Gateway
 from pointsman.serve.journal import Journal
-from pointsman.serve.journal_file import ModelTally, open_journal
+from pointsman.serve.journal_file import ModelTally, open_journal, score_anew
+from pointsman.serve.metrics import Metrics
 from pointsman.serve.onboardings import Onboardings, Wanted
 from pointsman.serve.scheme import NANO, Scheme
 from pointsman.serve.topics import keep_topics, load_topics
@@ -162,7 +167,7 @@ def test_a_halved_rate_within_fifty_receipts(world: World) -> None:
     assert alarm.kind == "cost"
     assert (alarm.before, alarm.after) == pytest.approx((1.0, 0.5), rel=0.02)
     assert (alarm.low, alarm.high) == pytest.approx((0.5, 0.5), rel=0.02)
-    assert "0.50 times" in alarm.says
+    assert "answers of p/one cost 0.50 times (0.50 to 0.50) what they did at the rates in force" in alarm.says
     watch.close()
 
 
@@ -533,6 +538,72 @@ def test_scores_alone_are_believed_where_nothing_can_be_asked(world: World) -> N
     assert "no longer count" in alarm.note
     assert alarm.active
     assert (world.state / "refit.request").exists()
+
+
+def test_scores_anew_keep_what_others_add(world: World) -> None:
+    """A model without exchanges since has an empty tally; one that nobody has asked has none; sums stay sums."""
+    for score in (0.1, 0.7, 0.2):
+        world.serve(score, model="p/two")
+    world.journal.flush()
+    with closing(open_journal(world.state / "decisions.sqlite")) as db:
+        score_anew(db, "p/two", 9 * 10**18)
+        score_anew(db, "p/nobody", 0)
+    tally = world.journal.tallies()["p/two"]
+    assert (tally.scored, tally.score_sum) == (0, 0.0)
+    world.serve(0.4, model="p/two")
+    world.journal.flush()
+    assert world.journal.tallies()["p/two"].score_sum == pytest.approx(0.4)
+    assert "p/nobody" not in world.journal.tallies()
+
+
+def test_what_cannot_be_done_is_said(world: World) -> None:
+    """A file of what is forgotten that can't be read: the alarm is raised once all the same, and tells of it."""
+    (world.state / "forgotten.json").write_text("{")
+    rng, scheme, metrics = np.random.default_rng(13), scheme_with("p/one"), Metrics()
+    for chance in [0.9] * 200 + [0.1] * 100:
+        world.serve(coin(rng, chance))
+    world.journal.flush()
+    drifting = Drifting(world.state, cast("Onboardings", Asked()), metrics)
+    drifting._look(scheme, DriftSettings())
+    (alarm,) = drifting.alarms.all()
+    assert alarm.active
+    assert "could not be done" in alarm.note
+    assert b'pointsman_alarms_total{kind="score",model="p/one"} 1.0' in metrics.render()
+    drifting.close()
+
+
+def test_every_worker_follows_what_is_forgotten(tmp_path: Path) -> None:
+    """Whoever wrote the file: a worker believes the model less within a tick, and solves prices at once."""
+    settings = replace(SETTINGS, state=tmp_path, funds=(FundRule("all", NANO),), telemetry=TelemetrySettings(log="off"))
+    gateway = Gateway(settings, number=1)
+    try:
+        before = gateway.scheme.typical.spread[0]
+        forget(tmp_path, "two", 5.0)
+        asyncio.run(gateway._watch_drift())
+        after = gateway.scheme.typical.spread[0]
+        assert gateway._priced_at == -np.inf
+    finally:
+        asyncio.run(gateway.stop())
+    assert after[1] > 1.5 * before[1]
+    assert after[0] == before[0]
+    assert not (tmp_path / FILE).exists()  # the first worker alone watches
+
+
+def test_nothing_is_looked_at_where_that_is_not_wanted(world: World) -> None:
+    """`watch: false` reads nothing and writes nothing."""
+    drifting = Drifting(world.state, cast("Onboardings", Asked()), Metrics())
+    asyncio.run(drifting.look(scheme_with("p/one"), DriftSettings(watch=False)))
+    drifting.close()
+    assert not (world.state / FILE).exists()
+
+
+def test_journals_of_before_get_the_list_of_feedback(tmp_path: Path) -> None:
+    """A journal that was made without it has it when it is opened."""
+    path = tmp_path / "decisions.sqlite"
+    with closing(open_journal(path)) as db:
+        db.execute("drop table feedback")
+    with closing(open_journal(path)) as db:
+        assert db.execute("select count(*) from feedback").fetchone() == (0,)
 
 
 def test_nothing_is_forgotten_where_that_is_not_wanted(world: World) -> None:

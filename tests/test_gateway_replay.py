@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from gateway_kit import PLAIN, GatewayProcess, running_gateway, wait_until
+from pointsman.cli.replay import app
 from pointsman.ledger.entries import Entry
 from pointsman.ledger.sqlite import SqliteBook
 from pointsman.serve.agreement import agreement
@@ -131,6 +134,14 @@ def test_a_decision_that_was_altered_is_found(state: Path) -> None:
     short = next(one for one in kept if one.passed)
     free = replace(short, passed=(replace(short.passed[0], lines=()), *short.passed[1:]))
     assert agreement([free], entries).differing == (short.id,)
+
+
+def test_the_command_says_so(state: Path) -> None:
+    """`pointsman replay STATE` prints the share; as JSON it is one."""
+    said = CliRunner().invoke(app, [str(state)]).stdout
+    assert "(100.00%)" in said
+    told = json.loads(CliRunner().invoke(app, [str(state), "--policy", "as-served", "--json"]).stdout)
+    assert told["as_served"]["share"] == 1.0
 
 
 def test_outcomes_carry_time_and_propensity(state: Path) -> None:

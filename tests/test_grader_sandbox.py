@@ -21,7 +21,7 @@ from pointsman.pool.graders.sandbox import LAYERS, NEEDED, Bounds, Run, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="code is run on Linux only")
 
-SHORT = Bounds(cpu_s=1, wall_s=4.0, memory_mb=96)
+SHORT = Bounds(cpu_s=1, wall_s=10.0, memory_mb=96)
 ALL, LEAST = tuple(LAYERS), NEEDED["code"]
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),

@@ -58,7 +58,7 @@ def test_second_run_asks_nothing(tmp_path: Path) -> None:
     assert len(found.kept) == len(store.rows) == 12
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.integers(0, 20), st.integers(1, 5), st.integers(0, 2))
 def test_a_kill_anywhere_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, at: int, width: int, torn: int

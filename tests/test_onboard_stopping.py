@@ -115,7 +115,7 @@ def test_few_skills_are_enough_where_there_are_no_more() -> None:
     assert reason_to_stop(outlook(0.6, 0.6, 0.0), ["a", "b"] * 8, 2)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.1, 3))
 def test_more_is_never_worse(one: float, other: float, usd: float) -> None:
     """The pool at the high end of what is believed is worth at least what it is at the low end."""

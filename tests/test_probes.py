@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,18 @@ def test_no_letter_is_the_right_one_too_often() -> None:
     assert max(picked.values()) <= 0.4 * picked.total()
 
 
+def test_another_good_translation_passes() -> None:
+    """Each reference of a translation passes by the others alone; a translation of another item doesn't."""
+    translations = [probe for probe in suite() if probe.skill == "translation"]
+    for probe in translations:
+        references = probe.grader["references"]
+        for held_out in references if len(references) > 1 else []:
+            others = [one for one in references if one != held_out]
+            assert grader_of({**probe.grader, "references": others}).grade(Reply(held_out)).score == 1.0, probe.id
+        strangers = [other.grader["references"][0] for other in translations if other is not probe]
+        assert not any(grader_of(probe.grader).grade(Reply(one)).score for one in strangers), probe.id
+
+
 def test_counts_by_hand() -> None:
     """Two skills, counted on the fingers."""
     probes = [*made(2), *made(1, difficulty="hard"), *made(1, "b", "medium")]
@@ -167,3 +180,9 @@ def test_every_template_has_room() -> None:
         drafts = [template.make(np.random.default_rng(seed), language) for seed in range(12)]
         unlike = {(draft.prompt, str(draft.grader), str(draft.tools)) for draft in drafts}
         assert len(unlike) >= 6, template.name
+
+
+def test_the_page_has_the_table() -> None:
+    """docs/probes.md shows what the command prints."""
+    page = (Path(__file__).parent.parent / "docs" / "probes.md").read_text(encoding="utf-8")
+    assert table(suite()) in page

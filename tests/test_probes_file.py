@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +165,7 @@ def test_a_judged_probe_needs_no_judge_to_be_read(tmp_path: Path) -> None:
         ("id: a\n", "the file is no list", ""),
         ("- !!binary aGk=\n- 3\n", "this is no mapping", "line 1"),
         ("- {id: a, skill: s, prompt: x, grader: {kind: exact, answer: !!binary aGk=}}", "JSON doesn't have", "line 1"),
-        ("- &a {id: a, skill: s, prompt: x, grader: *a}", "JSON doesn't have", "line 1"),
+        ("- &a {id: a, skill: s, prompt: x, grader: *a}", "this is not YAML", "line 1"),
         (
             "- {id: a, skill: s, language: no, prompt: x, grader: {kind: exact, answer: y}}",
             "`language` is False",
@@ -171,7 +173,7 @@ def test_a_judged_probe_needs_no_judge_to_be_read(tmp_path: Path) -> None:
         ),
         ("- !!int x\n", "JSON doesn't have", ""),
         ("- !!python/object:os.system {}\n", "this is not YAML", "line 1"),
-        ("[" * 5_000, "JSON doesn't have", ""),
+        ("[" * 600, "JSON doesn't have", ""),
         ("", "holds no probes", ""),
         ("# nothing\n", "holds no probes", ""),
     ],
@@ -213,3 +215,15 @@ def test_what_cannot_be_written_leaves_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_probes(probes, tmp_path / "taken.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["taken.yaml"]
+
+
+def test_the_page_tells_every_key(tmp_path: Path) -> None:
+    """The example of docs/probes.md is read as it stands, and its table has each key with its default."""
+    page = (Path(__file__).parent.parent / "docs" / "probes.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert len(read_probes(listed(tmp_path, example))) == 2
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    bare = read_probes(lines(tmp_path, FIRST))[0]
+    assert set(told) == {field.name for field in fields(Probe)}
+    for key in ("difficulty", "language", "max_output_tokens", "origin"):
+        assert told[key].strip("`") == str(getattr(bare, key))

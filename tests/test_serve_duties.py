@@ -23,6 +23,7 @@ from made_serving import ADMIN, USD, Board, chat, model, rates, scheme_of, setti
 from pointsman.cli import models as models_command
 from pointsman.cli import retire as retire_command
 from pointsman.errors import InputError
+from pointsman.onboard.folder import slug_of
 from pointsman.outcomes import OutcomeLog, OutcomeRow
 from pointsman.pool.cards import Duty
 from pointsman.pool.duties import duties_path, read_duties, set_duty, with_duties
@@ -210,7 +211,7 @@ def gateway(stub: Stub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ga
         {"id": "stub/mid", "rates": {"input": 1, "output": 4}, "quality": 0.8},
         {"id": "stub/small", "rates": {"input": 0.1, "output": 0.4}, "quality": 0.6},
     ]
-    funds = [{"name": "all", "amount": 100}]
+    funds = [{"name": "all", "amount": 1_000_000}]
     with running_gateway(tmp_path_factory.mktemp("duties"), stub, models, funds, workers=2) as running:
         yield running
 
@@ -360,3 +361,25 @@ def test_an_unknown_model_is_refused(gateway: GatewayProcess) -> None:
     with pytest.raises(InputError, match="did you mean stub/small"):
         CliRunner().invoke(retire_command.app, ["stub/smal", "--config", str(gateway.config)], catch_exceptions=False)
     assert duties_path(gateway.state).read_text() == before
+
+
+def test_an_onboarding_over_http(gateway: GatewayProcess, stub: Stub) -> None:
+    """Begun, watched from either worker, and cancelled: all that was asked is kept, and what was graded is learned."""
+    stub.script("small", connect_s=1.5)
+    path, slug = "/admin/onboardings/stub/small", slug_of("stub/small")
+    assert gateway.get(path).status_code == 404
+    key = {"authorization": f"Bearer {gateway.key()}"}
+    body = {"model": "stub/small", "probes": 400, "budget_usd": 0.5}
+    assert httpx.post(f"{gateway.url}/admin/onboardings", json=body, headers=key).status_code == 403
+    begun = gateway.post("/admin/onboardings", body)
+    assert (begun.status_code, begun.json()["id"]) == (202, slug)
+    assert httpx.post(f"{gateway.url}/admin/onboardings", json=body, headers=gateway.headers).status_code == 409
+    wait_until(lambda: ((gateway.get(path).json().get("progress") or {}).get("asked") or 0) > 0, 90)
+    (listed,) = httpx.get(f"{gateway.url}/admin/onboardings", headers=gateway.headers).json()["data"]
+    assert (listed["id"], listed["model"], listed["running"]) == (slug, "stub/small", True)
+    assert gateway.delete(path).status_code == 202
+    wait_until(lambda: not gateway.get(path).json()["running"], 60)
+    assert gateway.delete(path).status_code == 404
+    answers = (gateway.state / "onboarding" / slug / "answers.jsonl").read_text().splitlines()
+    assert len(answers) > 0
+    assert all(json.loads(line) for line in answers)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
-from gateway_kit import GatewayProcess, running_gateway, wait_until
+from gateway_kit import wait_until
 from made_serving import model, scheme_of, settings_of
 from pointsman.onboard.folder import slug_of
 from pointsman.pool.settings import ServerSettings, Settings
@@ -21,7 +18,6 @@ from pointsman.serve import onboardings as module
 from pointsman.serve.onboarding_pages import wanted_of
 from pointsman.serve.onboardings import AT_ONCE, LOCK, Onboardings, Wanted, command, own_address
 from pointsman.serve.wire.errors import Refusal
-from stub_upstream import Stub, start_stub
 
 # What stands in for the command where only the processes matter: it says how far it is and waits to be ended.
 SLOW = "import json, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(json.dumps({'asked': 3})); time.sleep(60)"
@@ -159,58 +155,3 @@ def test_what_can() -> None:
     whole = {"model": "p/a", "probes": 8, "budget_usd": 0.1, "shadow": True, "judge": "p/b"}
     assert wanted_of(whole, scheme) == Wanted("p/a", 8, "0.1", True, "p/b")
     assert wanted_of({"model": "p/a", "budget_usd": "0.000000001"}, scheme).budget_usd == "0.000000001"
-
-
-# With a gateway
-
-
-@pytest.fixture(scope="module")
-def stub() -> Iterator[Stub]:
-    """The upstream of all tests."""
-    with start_stub() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(stub: Stub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    """One model serves, another waits; its upstream takes its time."""
-    stub.script("new", connect_s=0.2)
-    models: list[dict[str, Any]] = [
-        {"id": "stub/a", "rates": {"input": 1, "output": 4}, "quality": 0.5},
-        {"id": "stub/new", "rates": {"input": 1, "output": 4}, "duty": "waiting"},
-    ]
-    with running_gateway(tmp_path_factory.mktemp("onboardings"), stub, models) as running:
-        yield running
-
-
-def told(gateway: GatewayProcess) -> dict[str, Any]:
-    found: dict[str, Any] = gateway.get("/admin/onboardings/stub/new").json()
-    return found
-
-
-def test_an_onboarding_over_http(gateway: GatewayProcess) -> None:
-    """Begun, watched, cancelled with everything kept, gone on with, and ended together with the gateway."""
-    assert gateway.get("/admin/onboardings/stub/new").status_code == 404
-    key = {"authorization": f"Bearer {gateway.key()}"}
-    body = {"model": "stub/new", "probes": 400, "budget_usd": 0.5}
-    assert httpx.post(f"{gateway.url}/admin/onboardings", json=body, headers=key).status_code == 403
-    begun = gateway.post("/admin/onboardings", body)
-    assert (begun.status_code, begun.json()["id"]) == (202, slug_of("stub/new"))
-    assert gateway.post("/admin/onboardings", body).status_code == 409
-    wait_until(lambda: ((told(gateway).get("progress") or {}).get("asked") or 0) > 4, 60)
-    (listed,) = gateway.get("/admin/onboardings").json()["data"]
-    assert (listed["model"], listed["running"]) == ("stub/new", True)
-    assert gateway.delete("/admin/onboardings/stub/new").status_code == 202
-    wait_until(lambda: not told(gateway)["running"], 30)
-    answers = gateway.state / "onboarding" / slug_of("stub/new") / "answers.jsonl"
-    kept = len(answers.read_text().splitlines())
-    assert kept > 4
-    assert gateway.delete("/admin/onboardings/stub/new").status_code == 404
-    assert gateway.post("/admin/onboardings", body).status_code == 202
-    wait_until(lambda: len(answers.read_text().splitlines()) > kept, 60)
-    pid = int((answers.parent / LOCK).read_text())
-    began = time.monotonic()
-    gateway.stop()
-    assert not psutil.pid_exists(pid), time.monotonic() - began
-    lines = [json.loads(line) for line in answers.read_text().splitlines()]
-    assert len({line["probe"] for line in lines if "probe" in line} or lines) > 4

@@ -71,6 +71,7 @@ class Wish:
     shadow: bool
     force_all: bool
     again: bool
+    wait: bool
 
 
 @app.command()
@@ -91,6 +92,7 @@ def main(
     shadow: Annotated[bool, typer.Option("--shadow", help="At the end it is mirrored to, and serves nobody.")] = False,
     force_all: Annotated[bool, typer.Option("--force-all", help="Ask every probe, don't stop early.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Ask known probes again: has the model changed?")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until the gateway knows the model by its outcomes.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the profile as JSON.")] = False,
 ) -> None:
     """Ask a new model some probes within a budget, show what it is good for, and let it serve.
@@ -111,6 +113,7 @@ def main(
         shadow,
         force_all,
         again,
+        wait,
     )
     signal.signal(signal.SIGTERM, _interrupted)  # whoever ends it politely loses nothing either
     console = Console(stderr=True) if json else Console()
@@ -273,7 +276,10 @@ def _asked(
     if not missing and all(one.grade is not None for one in kept if one.answer is not None):
         left = 0
     else:
-        plan, left = money_left(plan, admin.spent_nano, told)
+        ended = [id for id, spent in plan.keys.items() if spent is None]
+        plan, left = _money_left(folder, plan, admin, told)
+        for id in ended:  # of a run that was killed
+            admin.revoke_key(id)
     id, secret = "", ""
     if left:
         rounds = folder.path / ROUNDS
@@ -309,6 +315,15 @@ def _asked(
             spent = admin.spent_nano(id)
             admin.revoke_key(id)
             folder.write_plan(replace(plan, keys={**plan.keys, id: spent}))
+
+
+def _money_left(folder: Folder, plan: Plan, admin: Administration, told_nano: int) -> tuple[Plan, int]:
+    """What earlier keys left of the budget; kept at once, since the ledger tells it only while they live."""
+    keys = {id: admin.spent_nano(id) if spent is None else spent for id, spent in plan.keys.items()}
+    if keys != plan.keys:
+        plan = replace(plan, keys=keys)
+        folder.write_plan(plan)
+    return plan, money_left(plan, told_nano)
 
 
 def _wait(ending: threading.Event, seconds: float) -> None:
@@ -380,17 +395,19 @@ def _ended(
         notes.append(f"{profile.graded} answers with a score are too few to serve by ({least} needed): its duty stays.")
     if enough:
         _write_end(folder, "fitting", profile, of, done=False)
-        notes.append("The next start of the gateway learns of it." if own else _taken_up(settings, admin, model))
+        notes.append("The next start of the gateway learns of it." if own else _taken_up(wish, settings, admin, model))
     _write_end(folder, "done", profile, of, done=True)
     return notes
 
 
-def _taken_up(settings: Settings, admin: Administration, model: Model) -> str:
+def _taken_up(wish: Wish, settings: Settings, admin: Administration, model: Model) -> str:
     """Waits until the running gateway knows the model by its outcomes; says how long that took."""
     began, name = time.monotonic(), history_name(model)
     scored = _learnable(settings, name)
     if not admin.refit():
         return "The gateway can't be asked to fit now; it will when `learning.refit` has passed."
+    if not wish.wait:
+        return "The gateway was asked to fit."
     if not scored:
         return (
             f"The gateway goes by its declaration yet: it learns from {LEAST_SCORED} outcomes of a model, or from any "

@@ -71,6 +71,8 @@ def replay(
     """
     console, told = Console(stderr=json), dict[str, Any]()
     names = policy or []
+    if not log.is_dir():
+        raise InputError("there is no such folder", place=str(log), remedy="give a state folder, or one of outcomes")
     if (log / JOURNAL).is_file():
         found = _agreement(log)
         told["as_served"] = asdict(found) | {"share": found.share}

@@ -109,26 +109,24 @@ def _new(folder: Folder, wanted: Wanted, chosen: Chosen, at_s: float) -> tuple[P
     return plan, probes
 
 
-def money_left(plan: Plan, spent: Callable[[str], int | None], told_nano: int) -> tuple[Plan, int]:
-    """The plan with what its earlier keys spent, and what is left of the budget.
+def money_left(plan: Plan, told_nano: int) -> int:
+    """What is left of the budget, in nano-dollars.
 
     Args:
-        spent: what a key has spent, asked of the ledger; None where it doesn't know.
-        told_nano: what the answers that are kept cost, for keys that the ledger doesn't know any more.
+        told_nano: what the answers that are kept cost, for keys whose spending the ledger doesn't tell any more.
 
     Raises:
         InputError: nothing is left.
     """
-    keys = {id: spent(id) if known is None else known for id, known in plan.keys.items()}
-    counted = sum(known for known in keys.values() if known is not None)
-    left = plan.budget_nano - max(counted, told_nano)
-    if left <= 0:
+    counted = sum(spent for spent in plan.keys.values() if spent is not None)
+    used = max(counted, told_nano)
+    if used >= plan.budget_nano:
         raise InputError(
-            f"the budget is used up: {(plan.budget_nano - left) / 1e9:.6f} USD were spent before",
+            f"the budget is used up: {used / 1e9:.6f} USD were spent before",
             place="--budget",
-            remedy="give more to go on; --probes and all answers stay as they are",
+            remedy="give more to go on; all answers stay as they are",
         )
-    return replace(plan, keys=keys), left
+    return plan.budget_nano - used
 
 
 def key_id(slug: str, keys: Sequence[str], rounds: int) -> str:

@@ -84,10 +84,10 @@ class Alarm:
         if self.kind == "mix":
             grown = ", ".join(_part_text(part) for part in self.parts)
             return f"traffic is about other things: {grown}; {seen}"
-        what = "answers of {} cost" if self.kind == "cost" else "answers of {} are"
-        than = "what they did" if self.kind == "cost" else "as long as they were"
         factor = f"{self.after / self.before:.2f} times ({self.low:.2f} to {self.high:.2f})"
-        return f"{what.format(self.model)} {factor} {than} at the rates and lengths expected, {seen}"
+        if self.kind == "cost":
+            return f"answers of {self.model} cost {factor} what they did at the rates in force, {seen}"
+        return f"answers of {self.model} are {factor} as long as they were against estimates, {seen}"
 
     def public(self) -> dict[str, Any]:
         """For JSON."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from pathlib import Path
 
+from pointsman.errors import InputError
 from pointsman.pool.reload import Stamp, stamp
 from pointsman.pool.settings import DriftSettings
 from pointsman.serve.aftermath import Aftermath
-from pointsman.serve.alarms import Alarms, active_by_model
+from pointsman.serve.alarms import Alarm, Alarms, active_by_model
 from pointsman.serve.fitting import history_name
 from pointsman.serve.metrics import Metrics
 from pointsman.serve.onboardings import Onboardings
@@ -43,6 +45,7 @@ class Drifting:
         self._watch: Watch | None = None
         self._looked_at = -LOOK_S
         self._shown: Stamp | None = None
+        self._probing = False
 
     async def look(self, scheme: Scheme, settings: DriftSettings) -> None:
         """One look, if it is time for one."""
@@ -67,12 +70,21 @@ class Drifting:
             if self.alarms.raise_(alarm):
                 log.error("drift: %s", alarm.says)
                 self._metrics.alarmed(alarm.kind, alarm.model)
-                self._aftermath.follow(alarm, names.get(alarm.model, alarm.model), settings, time.time())
+                self._follow(alarm, names.get(alarm.model, alarm.model), settings)
         if found.alarms:
             self._watch.save()
-        changed = stamp(self.alarms.path)
-        if changed != self._shown or any(alarm.verdict == "probing" for alarm in self.alarms.all()):
+        if self._probing or stamp(self.alarms.path) != self._shown:
             self._aftermath.look(names, settings)
             self._shown = stamp(self.alarms.path)
-            self._metrics.show_alarms(active_by_model(self.alarms.all()))
+            alarms = self.alarms.all()
+            self._probing = any(alarm.verdict == "probing" for alarm in alarms)
+            self._metrics.show_alarms(active_by_model(alarms))
         return found.rows
+
+    def _follow(self, alarm: Alarm, name: str, settings: DriftSettings) -> None:
+        """What an alarm asks for; where that fails the alarm is there all the same, and says so."""
+        try:
+            self._aftermath.follow(alarm, name, settings, time.time())
+        except (InputError, OSError, sqlite3.Error) as error:
+            log.warning("what alarm %s asks for could not be done: %s", alarm.id, error)
+            self.alarms.judge(alarm.id, "", f"what it asks for could not be done: {error}")

@@ -282,13 +282,13 @@ class Gateway:
 
     async def _watch_drift(self) -> None:
         """Estimates against what came, in the first worker; what is forgotten counts no more in any."""
-        if self.number == 0:
-            await self.drifting.look(self.scheme, self.settings.learning.drift)
         if changed(self.settings.state / FORGOTTEN, self._forgotten_stamp):
             self._forgotten_stamp = stamp(self.settings.state / FORGOTTEN)
             self._forgotten = forgotten(self.settings.state)
             self.rebuild()
             self._priced_at = -math.inf  # prices follow at once
+        if self.number == 0:
+            await self.drifting.look(self.scheme, self.settings.learning.drift)
 
     async def _solve(self) -> None:
         """New prices, from receipts and what is expected to come."""

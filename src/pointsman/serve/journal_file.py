@@ -85,6 +85,13 @@ where digest in (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) and at_ns > ?
 """
 GET = "select body, score from exchanges where decision_id = ?"
 THERE = "select 1 from exchanges where decision_id = ?"
+SCORED_SO_FAR = "select scored, score_sum from tallies where model = ?"
+SCORE_ANEW = """
+update tallies set
+    scored = scored + :scored,
+    score_sum = max(0.0, min(scored + :scored, score_sum - :was + :sum))
+where model = :model
+"""
 SCORES_SINCE = "select count(score), sum(score) from exchanges where model = ? and at_ns >= ?"
 SWEEP_ROWS, SWEEP_PIECES = 2_000, 50
 SWEEP_EXCHANGES = """
@@ -183,12 +190,21 @@ def _plain(value: object) -> object:
 def score_anew(db: sqlite3.Connection, model: str, since_ns: int) -> None:
     """A model's scores count from a moment on: its tally is what the exchanges that are kept since then add up to.
 
+    All exchanges are looked at, which takes a while, so nobody is kept from writing meanwhile; what others have added
+    to the tally in that time stays in it.
+
     Raises:
         sqlite3.Error: the file can't be read or written.
     """
-    with _transaction(db):
+    db.execute("begin")
+    try:
+        before = db.execute(SCORED_SO_FAR, (model,)).fetchone()
         scored, total = db.execute(SCORES_SINCE, (model, since_ns)).fetchone()
-        db.execute("update tallies set scored = ?, score_sum = ? where model = ?", (scored, total or 0.0, model))
+    finally:
+        db.execute("rollback")
+    if before is not None:
+        db.execute("pragma busy_timeout = 5000")
+        db.execute(SCORE_ANEW, {"scored": scored - before[0], "was": before[1], "sum": total or 0.0, "model": model})
 
 
 def open_journal(path: Path) -> sqlite3.Connection:

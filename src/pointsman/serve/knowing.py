@@ -62,9 +62,8 @@ def apportioned(recorded: Ints) -> tuple[Ints, Ints]:
 
 
 def usable(whole: Outcomes) -> Ints:
-    """How many outcomes of each model [M] can be learned from: both scores and costs are needed."""
-    scored, costed = np.isfinite(whole.score).sum(axis=0), np.isfinite(whole.cost_usd).sum(axis=0)
-    return np.asarray(np.minimum(scored, costed), np.int64)
+    """How many outcomes of each model [M] can be learned from: those with a score and a cost."""
+    return np.asarray((np.isfinite(whole.score) & np.isfinite(whole.cost_usd)).sum(axis=0), np.int64)
 
 
 def know(whole: Outcomes, embedder: Embedder, seed: int = 0) -> Knowledge | None:
@@ -78,8 +77,6 @@ def know(whole: Outcomes, embedder: Embedder, seed: int = 0) -> Knowledge | None
     fitted, placed = apportioned(usable(whole))
     if not len(fitted):
         return None
-    both = np.isfinite(whole.score) & np.isfinite(whole.cost_usd)
-    placed = placed[both[:, placed].any(axis=0)]  # what its answers cost must be known where they are scored
     rows = np.flatnonzero(np.isfinite(whole.score[:, fitted]).any(axis=1))
     history = whole.only(fitted).take(rows)
     prompts = embed(history.texts, embedder, history.input_tokens)

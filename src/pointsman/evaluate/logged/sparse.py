@@ -111,22 +111,14 @@ def sparse_log(
         InputError: too few scored outcomes for any model, or nothing left to play.
     """
     outcomes = timed.outcomes
-    there = np.isfinite(outcomes.score) | np.isfinite(outcomes.cost_usd)
-    answers, chosen_cells = there.sum(axis=1), there & np.isfinite(timed.propensity)
-    # One outcome, or several of which one alone was chosen: the others were asked beside it, to learn.
-    logged = (answers == 1) | (chosen_cells.sum(axis=1) == 1)
-    single = timed.order[logged[timed.order]]
-    first = int(len(single) * share)
-    other = np.flatnonzero((answers > 0) & ~logged)
-    history = outcomes.take(np.concatenate([other, single[:first]]).astype(np.int64))
+    other, played, answered = parted(timed, share)
+    history = outcomes.take(other)
     history = history if past is None else joined(past, history)
     models = _known_models(history)
     history = history.only(np.array([history.models.index(name) for name in models]))
     history = history.take(np.flatnonzero(np.isfinite(history.score).any(axis=1)))
     chosen = load_embedder(embedder, cache=cache)
     fitted = fit_blend(history, embed(history.texts, chosen, history.input_tokens), seed=seed)
-    played = single[first:]
-    answered = np.where(answers[played] == 1, there[played].argmax(axis=1), chosen_cells[played].argmax(axis=1))
     column = {outcomes.models.index(name): i for i, name in enumerate(models) if name in outcomes.models}
     known = np.array([int(model) in column for model in answered], np.bool_)
     rows, cells = played[known], answered[known]
@@ -147,6 +139,22 @@ def sparse_log(
         outcomes.title,
         outcomes.simulated,
     )
+
+
+def parted(timed: Timed, share: float) -> tuple[Ints, Ints, Ints]:
+    """The log's rows: those to learn from, and those to play in the order in which they came, with who answered each.
+
+    Played are queries with one outcome, or with several of which one alone was chosen (the others were asked beside
+    it, to learn), but for the first `share` of them.
+    """
+    there = np.isfinite(timed.outcomes.score) | np.isfinite(timed.outcomes.cost_usd)
+    answers, chosen = there.sum(axis=1), there & np.isfinite(timed.propensity)
+    logged = (answers == 1) | (chosen.sum(axis=1) == 1)
+    single = timed.order[logged[timed.order]]
+    first, played = np.split(single, [int(len(single) * share)])
+    other = np.flatnonzero((answers > 0) & ~logged)
+    answered = np.where(answers[played] == 1, there[played].argmax(axis=1), chosen[played].argmax(axis=1))
+    return np.concatenate([other, first]), played, answered
 
 
 def _known_models(history: Outcomes) -> tuple[str, ...]:

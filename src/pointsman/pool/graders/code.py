@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from dataclasses import dataclass
 from math import ceil
+from threading import Lock
 from typing import ClassVar
 
 from pointsman.pool.graders import sandbox
@@ -19,6 +21,8 @@ from pointsman.pool.graders.texts import fenced, shortened, spoken
 PYTHON = {"python", "py", "python3", "py3", "pycon", ""}
 BEGINS = re.compile(r"^(?:def |class |import |from \w|@|async def |\w+\s*(?::\s*\w+\s*)?=[^=])", re.MULTILINE)
 MOST_TRIMS = 40
+# The list of warnings that are shown is the process's own.
+WARNINGS = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,10 @@ def _parses(program: str) -> bool:
     if len(program) > sandbox.MOST_CHARACTERS or program.count("(") + program.count("[") + program.count("{") > 20_000:
         return False
     try:
-        compile(program, "<reply>", "exec", ast.PyCF_ONLY_AST | 0, dont_inherit=True)
+        with WARNINGS, warnings.catch_warnings():
+            # An odd escape in a reply is nobody's business here.
+            warnings.simplefilter("ignore")
+            ast.parse(program)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False
     return True

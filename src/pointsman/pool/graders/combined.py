@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pointsman.pool.graders.grade import Grade, Grader, Reply
 
@@ -12,7 +13,7 @@ class Combined:
     """The least of several grades: they aren't independent, so their product would count one fault twice."""
 
     parts: tuple[Grader, ...]
-    kind: str = "all"
+    kind: ClassVar[str] = "all"
 
     @property
     def blind_to(self) -> str:

@@ -24,7 +24,7 @@ MOST = 10
 # Of MOST: two orders that differ by more are no verdict.
 AGREED = 3
 MOST_CHARACTERS = 20_000
-SCORE = re.compile(r"^\W*(?:final\s+)?score\W{0,4}(\d{1,2})(?:\s*/\s*10)?\W*$", re.IGNORECASE | re.MULTILINE)
+SCORE = re.compile(r"^[ *#>]*(?:final\s+)?score[ *:=]{1,4}(\d{1,2})(?:\s*/\s*10)?[ *.]*$", re.IGNORECASE | re.MULTILINE)
 FIRST, SECOND = "A", "B"
 
 ONE = """You judge an answer. The rubric says what a good answer is.

@@ -11,7 +11,7 @@ from pointsman.pool.graders.fields import Fields
 from pointsman.pool.graders.grade import Grade, Reply
 from pointsman.pool.graders.texts import spoken
 
-BOUNDS = sandbox.Bounds(cpu_s=2, wall_s=6.0, memory_mb=256)
+BOUNDS = sandbox.Bounds(cpu_s=1, wall_s=6.0, memory_mb=256)
 
 
 @dataclass(frozen=True, slots=True)

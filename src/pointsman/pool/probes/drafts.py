@@ -103,9 +103,11 @@ def text(
     *,
     tokens: int = NAME_TOKENS,
     ignore: Sequence[str] = ("case", "punctuation", "space"),
+    stop: bool = False,
 ) -> Draft:
-    """A question whose answer is one text, word for word but for what `ignore` lists."""
-    grader = {"kind": "exact", "answer": answer, "ignore": list(ignore)}
+    """A question whose answer is one text, word for word but for what `ignore` lists and, with `stop`, a full stop."""
+    answers = [answer, f"{answer}."] if stop else answer
+    grader = {"kind": "exact", "answer": answers, "ignore": list(ignore)}
     return Draft(prompt, grader, Reply(answer), Reply(wrong), tokens)
 
 

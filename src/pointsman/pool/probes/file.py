@@ -24,6 +24,7 @@ from pointsman.pool.probes.probe import Probe
 FIELDS = tuple(field.name for field in fields(Probe))
 REQUIRED = ("id", "skill", "prompt", "grader")
 DEFAULTS: Mapping[str, Any] = {"difficulty": "medium", "language": "en", "origin": "own"}
+ODD_ENDS = {"\r", "\x85", "\u2028", "\u2029"}
 MOST_BYTES = 64 * 2**20
 # What a JSON or YAML value of each field has to be, and how to say so.
 SHAPES: Mapping[str, tuple[type, str]] = {
@@ -44,6 +45,22 @@ _Plain.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+class _Quoting(yaml.SafeDumper):
+    """Texts with odd line ends in quotes, where they are escaped: YAML would take them for spaces."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """No references between parts that happen to be equal."""
+        return True
+
+
+def _text_node(dumper: yaml.SafeDumper, value: str) -> Any:
+    style = '"' if set(value) & ODD_ENDS else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style)
+
+
+_Quoting.add_representer(str, _text_node)
 
 
 def read_probes(path: Path | str) -> tuple[Probe, ...]:
@@ -252,7 +269,7 @@ def write_probes(probes: Iterable[Probe], path: Path | str) -> None:
     if kind == ".jsonl":
         text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
     elif kind in {".yaml", ".yml"}:
-        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110)
+        text = yaml.dump(entries, Dumper=_Quoting, sort_keys=False, allow_unicode=True, width=110)
     else:
         raise InputError(f"ends in {kind or 'nothing'!r}", place=str(path), remedy="name it .jsonl or .yaml")
     _placed(text, path)

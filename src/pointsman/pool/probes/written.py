@@ -19,8 +19,11 @@ FILES = (
     *("facts", "everyday", "classification", "summaries", "translation"),
     *("instructions", "safety", "code_writing"),
 )
-BRIEF_WORDS = 16
+BRIEF_WORDS = 30
+# A reference against the others of the same item reaches 0.57 to 0.93; in Chinese and Japanese, whose words are a
+# character or two, 0.31 to 0.86. A reference of another item stays below 0.28.
 LEAST_LIKENESS = 0.5
+LEAST_LIKENESS_SPACELESS = 0.3
 REFUSED = {
     "en": "I'm sorry, but I can't help with that.",
     "de": "Es tut mir leid, aber dabei kann ich nicht helfen.",
@@ -106,7 +109,9 @@ def _facts(entry: Entry) -> Form:
 
 def _translation(entry: Entry) -> Form:
     references = entry["translations"]
-    grader = {"kind": "overlap", "references": references, "least": LEAST_LIKENESS, "metric": "chrf"}
+    spaceless = " " not in references[0]
+    least = LEAST_LIKENESS_SPACELESS if spaceless else LEAST_LIKENESS
+    grader = {"kind": "overlap", "references": references, "least": least, "metric": "chrf"}
     return entry["prompt"], grader, references[0], entry["wrong"]
 
 

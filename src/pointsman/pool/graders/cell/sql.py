@@ -10,7 +10,7 @@ from typing import Any
 
 MOST_ROWS = 10_000
 READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
-MOST_STEPS = 50_000_000
+MOST_STEPS = 20_000_000
 STEPS_A_LOOK = 100_000
 
 Rows = list[tuple[Any, ...]]

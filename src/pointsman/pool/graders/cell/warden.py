@@ -20,6 +20,8 @@ from pointsman.pool.graders.cell import code, locks, pattern, sql, tester
 from pointsman.pool.graders.cell.channel import Ended, read_exactly, read_frame, write_frame
 
 FAILED = 70
+# A worker closes its pipes a moment before it's gone; how it ended is known only then.
+GRACE_MS = 20
 MOST_VERDICT = 65_536
 
 
@@ -125,8 +127,13 @@ def read_until(file: int, ends: float) -> bytes:
 
 def end(pid: int) -> str:
     """Ends a worker and says how it had ended by itself: "", "exit 0", "SIGKILL" …"""
-    done, status = os.waitpid(pid, os.WNOHANG)
-    if done == 0:
+    done, status = 0, 0
+    for _ in range(GRACE_MS):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.001)
+    if not done:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         return ""

@@ -1,0 +1,1 @@
+"""Templates of probes: pure functions from a random generator and a language to a draft, a module for each skill."""

@@ -89,7 +89,7 @@ def fractions(rng: Generator, language: str) -> Draft:
     prompt = say("arithmetic.fraction", language, expression=f"{first} − {second} + {third}")
     total = first - second + third
     wrong = f"{total.numerator + 1}/{total.denominator}"
-    return text(prompt, str(total), wrong, ignore=("space",))
+    return text(prompt, str(total), wrong, ignore=("space",), stop=True)
 
 
 TEMPLATES = (

@@ -48,7 +48,7 @@ def arrival(rng: Generator, language: str) -> Draft:
     end = start + timedelta(hours=hours, minutes=more)
     wrong = end + timedelta(hours=1)
     prompt = say("dates.arrival", language, start=f"{start:%H:%M}", hours=hours, minutes=more)
-    return text(prompt, f"{end:%H:%M}", f"{wrong:%H:%M}", ignore=("space",))
+    return text(prompt, f"{end:%H:%M}", f"{wrong:%H:%M}", ignore=("space",), stop=True)
 
 
 def days_between(rng: Generator, language: str) -> Draft:
@@ -85,7 +85,7 @@ def flight(rng: Generator) -> Draft:
         f"in {CITIES[1]}, local time? Answer alone, in the form YYYY-MM-DD HH:MM."
     )
     other = start + length
-    return text(prompt, f"{end:%Y-%m-%d %H:%M}", f"{other:%Y-%m-%d %H:%M}", ignore=())
+    return text(prompt, f"{end:%Y-%m-%d %H:%M}", f"{other:%Y-%m-%d %H:%M}", ignore=("space",), stop=True)
 
 
 def workdays(rng: Generator) -> Draft:
@@ -101,7 +101,7 @@ def workdays(rng: Generator) -> Draft:
         f"Working days are Monday to Friday, and there are no holidays. {spoken(start)} is a {day}. Which date is "
         f"{count} working days later? Answer with the date alone, in the form YYYY-MM-DD."
     )
-    return text(prompt, end.isoformat(), (start + timedelta(days=count)).isoformat(), ignore=())
+    return text(prompt, end.isoformat(), (start + timedelta(days=count)).isoformat(), ignore=("space",), stop=True)
 
 
 TEMPLATES = (

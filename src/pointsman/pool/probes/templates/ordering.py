@@ -17,6 +17,7 @@ SKILL = "ordering"
 
 def _ordered(prompt: str, right: Sequence[str], wrong: Sequence[str]) -> Draft:
     answers = [mark.join(right) for mark in (", ", ",", " ", "; ", "、")]
+    answers.append(f"{answers[0]}.")
     grader = {"kind": "exact", "answer": answers, "ignore": ["case", "space"]}
     return Draft(prompt, grader, Reply(answers[0]), Reply(", ".join(wrong)), 64)
 
@@ -52,7 +53,7 @@ def months(rng: Generator, language: str) -> Draft:
     shown = [say("ordering.date", language, day=day, month=names[month - 1], year=year) for year, month, day in days]
     prompt = say("ordering.dates", language, items="; ".join(some(rng, shown, len(shown))))
     answer = "; ".join(shown)
-    grader = {"kind": "exact", "answer": answer, "ignore": ["case", "space"]}
+    grader = {"kind": "exact", "answer": [answer, f"{answer}."], "ignore": ["case", "space"]}
     return Draft(prompt, grader, Reply(answer), Reply("; ".join(shown[::-1])), 96)
 
 

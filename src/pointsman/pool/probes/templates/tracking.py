@@ -58,7 +58,7 @@ def walk(rng: Generator) -> Draft:
         "A robot stands at (0, 0) and faces north; x grows to the east, y to the north. It does this: "
         f"{'; '.join(moves)}. Where does it stand then? Answer with the point alone, in the form (x, y)."
     )
-    grader = {"kind": "exact", "answer": [f"({x}, {y})", f"({x},{y})"], "ignore": ["space"]}
+    grader = {"kind": "exact", "answer": [f"({x}, {y})", f"({x},{y})", f"({x}, {y})."], "ignore": ["space"]}
     return Draft(prompt, grader, Reply(f"({x}, {y})"), Reply(f"({y + 1}, {x})"), 24)
 
 

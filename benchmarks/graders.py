@@ -2,7 +2,7 @@
 
     python benchmarks/graders.py [--json FILE] [--misses]
 
-Takes `graders_labelled.yaml`, and `graders_fresh.yaml`, which was written after the last change to a grader. Prints the
+Takes `graders_labelled.yaml`, and `graders_fresh.yaml`, for which no grader was changed. Prints the
 table of docs/graders.md, how long a run of code takes, and which locks are in force. `--misses` lists the replies that
 a grader and the label disagree about.
 """

@@ -24,7 +24,7 @@ from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import DriftSettings, FundRule, Settings, TelemetrySettings
 from pointsman.records import Candidate, Estimates, Outcomes
 from pointsman.router import embed
-from pointsman.serve.aftermath import Aftermath
+from pointsman.serve.aftermath import Aftermath, _verdict
 from pointsman.serve.alarms import Alarm, Alarms, active_by_model
 from pointsman.serve.build import build_scheme
 from pointsman.serve.drifting import Drifting
@@ -509,7 +509,7 @@ def ended(state: Path, asked: Asked, after: float, *, changed: bool, spent_usd: 
     folder = state / "onboarding" / slug_of("p/two")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(json.dumps({"again": True, "started_s": BEGIN_S + 10}))
-    gap = {"mean": after - 0.8, "low": 0.0, "high": 0.0, "n": 40}
+    gap = {"mean": after - 0.8, "low": after - 0.88, "high": after - 0.72, "n": 40}
     change = {"before": 0.8, "after": after, "difference": gap, "p": 0.01, "changed": changed}
     (folder / "profile.json").write_text(json.dumps({"change": change, "spent_usd": spent_usd}))
     asked.busy.clear()
@@ -650,6 +650,27 @@ def test_asking_again_gives_the_all_clear(world: World) -> None:
     assert "budget" in raised(aftermath, alarm_of("length-4", "length", model="p/new"), settings).note
     tomorrow = BEGIN_S + 86_400.0 * 2
     assert raised(aftermath, alarm_of("length-5", "length", at_s=tomorrow), settings, tomorrow).verdict == "probing"
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "before", "low", "high", "changed", "verdict"),
+    [
+        ("score", -0.3, 0.8, -0.4, -0.1, True, "confirmed"),
+        ("score", 0.3, 0.4, 0.1, 0.4, True, "confirmed"),
+        ("score", -0.3, 0.8, 0.1, 0.4, True, "all-clear"),  # it got better, if anything
+        ("score", -0.3, 0.8, -0.1, 0.1, False, "all-clear"),
+        ("score", -0.3, 0.8, -0.4, 0.2, False, "unclear"),  # too few to tell
+        ("score", -0.3, 0.1, 0.0, 0.0, False, "unclear"),  # nobody can do worse at these
+        ("score", 0.3, 0.95, 0.0, 0.0, False, "unclear"),
+        ("length", 2.0, 0.8, -0.3, -0.1, True, "confirmed"),
+        ("length", 2.0, 0.8, -0.1, 0.1, False, "all-clear"),
+        ("length", 2.0, 0.8, -0.3, 0.1, False, "unclear"),
+    ],
+)
+def test_verdicts(kind: str, after: float, before: float, low: float, high: float, changed: bool, verdict: str) -> None:
+    """Probes confirm a change in the alarm's direction; they clear it only where they would have shown half of it."""
+    alarm = alarm_of(kind=kind, before=1.0 if kind == "length" else 0.0, after=after)
+    assert _verdict(alarm, before, low, high, changed=changed) == verdict
 
 
 def test_asking_that_comes_to_nothing_leaves_the_scores(world: World) -> None:

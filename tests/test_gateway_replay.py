@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 
 from gateway_kit import PLAIN, GatewayProcess, running_gateway, wait_until
 from pointsman.cli.replay import app
+from pointsman.evaluate.simulated import simulate
 from pointsman.ledger.entries import Entry
 from pointsman.ledger.sqlite import SqliteBook
+from pointsman.outcomes import write
 from pointsman.serve.agreement import agreement
 from pointsman.serve.decided_again import Kept, kept_of
 from pointsman.serve.kept import kept_decisions
@@ -67,9 +69,11 @@ def query(number: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The state folder of a gateway that has answered, while its funds ran short, and has ended."""
+    folder = tmp_path_factory.mktemp("gate")
+    learning = SECTIONS["learning"] | {"history": str(history_in(folder / "history"))}
     with (
         start_stub() as stub,
-        running_gateway(tmp_path_factory.mktemp("gate"), stub, funds=FUNDS, **SECTIONS) as gateway,
+        running_gateway(folder, stub, funds=FUNDS, **(SECTIONS | {"learning": learning})) as gateway,
     ):
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda n: ask(gateway, n), range(QUERIES // 2)))
@@ -80,6 +84,14 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         wait_until(lambda: len(list(kept_decisions(gateway.state))) >= served)
         gateway.stop()
         yield gateway.state
+
+
+def history_in(folder: Path) -> Path:
+    """Outcomes of two of the three models, so that estimates come from a fit and, for the third, from a prior."""
+    made = simulate(160, seed=1)
+    best = np.argsort(-made.score.mean(axis=0))
+    write(replace(made.only(best[[0, 6]]), models=("stub/big", "stub/mid")), folder)
+    return folder
 
 
 def ask(gateway: GatewayProcess, number: int) -> int:
@@ -142,6 +154,8 @@ def test_the_command_says_so(state: Path) -> None:
     assert "(100.00%)" in said
     told = json.loads(CliRunner().invoke(app, [str(state), "--policy", "as-served", "--json"]).stdout)
     assert told["as_served"]["share"] == 1.0
+    again = told["as_served"]["from_text"]
+    assert again["same_order"] == again["decisions"] > QUERIES // 2
 
 
 def test_outcomes_carry_time_and_propensity(state: Path) -> None:

@@ -399,6 +399,18 @@ def test_a_probe_whose_own_query_fails_gives_no_grade() -> None:
     assert grader.grade(Reply("select 1")).score is None
 
 
+def test_modules_that_only_compute_are_there() -> None:
+    """Also those that are found only when first used; and their names in the code load nothing else."""
+    program = (
+        "from __future__ import annotations\nimport math, re, random, statistics, hashlib, unittest\n"
+        "from urllib.parse import quote\nfrom datetime import datetime\n"
+        "def f():\n    when = datetime.strptime('2026-01-31', '%Y-%m-%d')\n"
+        "    return quote('ä'), when.year, 'ä'.encode('utf-16-le').hex(), hashlib.sha256(b'').hexdigest()[:4]\n"
+        "if __name__ == '__main__':\n    unittest.main()\n"
+    )
+    assert passed(tried(program, "assert f() == ('%C3%A4', 2026, 'e400', 'e3b0')")) == 1
+
+
 def test_many_at_once() -> None:
     """Threads may grade side by side, and each gets its own verdict."""
     found: dict[int, int] = {}

@@ -10,10 +10,12 @@ from scipy.optimize import linprog
 
 from made_onboarding import constant, money_of
 from pointsman.onboard.ground import Belief, Money
+from pointsman.onboard.intervals import Interval
 from pointsman.onboard.stopping import LEAST_PROBES, TOLERANCE, Outlook, Routing, foresee, reason_to_stop, routed
 from pointsman.records import Estimates
 
 ROWS = 100
+BELIEVED = Interval(0.5, 0.4, 0.6, ROWS)
 SKILLS = ["a", "b", "c", "d"] * 4
 
 
@@ -44,6 +46,8 @@ def test_by_hand(usd: float, shares: tuple[float, ...], qualities: tuple[float, 
     assert [way.share[-1] for way in ways] == pytest.approx(shares, abs=0.051)
     assert [way.quality for way in ways] == pytest.approx(qualities, abs=0.0051)
     assert found.best_share == found.high.share[-1]
+    its = found.newcomer
+    assert (its.mean, its.low, its.high) == pytest.approx((0.7, 0.5, 0.9))
 
 
 def test_without_funds() -> None:
@@ -90,7 +94,9 @@ def outlook(low: float, high: float, share: float) -> Outlook:
     def way(quality: float, its: float) -> Routing:
         return Routing(np.array([1 - its, its]), quality, 0.0)
 
-    return Outlook(Routing(np.array([1.0]), 0.6, 0.0), way(low, 0.0), way((low + high) / 2, share), way(high, share))
+    return Outlook(
+        Routing(np.array([1.0]), 0.6, 0.0), way(low, 0.0), way((low + high) / 2, share), way(high, share), BELIEVED
+    )
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,8 @@ def test_tables_that_do_not_fit_are_refused() -> None:
         fit_lengths(np.ones((2, 1)), np.ones((3, 1)))
     with pytest.raises(InputError, match="no factors"):
         Lengths(np.empty(0)).over(np.array([0]))
+
+
+def test_a_place_without_a_name_is_nobodys() -> None:
+    """A base may have columns that count no more, named ""; a model without a history isn't taken for one of them."""
+    assert columns_of(("", "a", ""), ("", "a")).tolist() == [-1, 1, -1]

@@ -23,7 +23,7 @@ from pointsman.serve.forgetting import forget
 from pointsman.serve.knowing import AMPLE, LEAST_SCORED, Knowledge, apportioned, know, usable
 from pointsman.serve.refitting import Requests, request_refit
 
-HISTORY, PROBES = 90, 30
+HISTORY, PROBES = 90, 25
 
 
 def made(columns: Sequence[int], newcomer: int) -> tuple[Outcomes, Outcomes]:

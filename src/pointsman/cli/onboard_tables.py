@@ -99,6 +99,7 @@ def _effect(effect: Effect) -> Table:
 
 def _said(effect: Effect) -> Iterator[str]:
     gain = effect.quality.mean - effect.quality_before
+    yield f"its own expected score on typical traffic {effect.newcomer.mean:.3f} ({_bounds(effect.newcomer)})"
     yield (
         f"expected score a query {effect.quality_before:.4f} → {effect.quality.mean:.4f} ({gain:+.4f}; with it "
         f"{effect.quality.low:.4f} to {effect.quality.high:.4f}), dollars a query {effect.cost_before_usd:.6f} → "

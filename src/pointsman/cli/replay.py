@@ -21,6 +21,7 @@ from pointsman.cli.funds_file import read_funds
 from pointsman.cli.places import cache_dir
 from pointsman.cli.progress import shown_progress
 from pointsman.errors import InputError
+from pointsman.estimate.embedders import load_embedder
 from pointsman.evaluate.logged.choosing import AS_SERVED
 from pointsman.evaluate.logged.dense import DenseLog, elapsed_of, margins, play_dense, totals
 from pointsman.evaluate.logged.joined import joined
@@ -34,8 +35,9 @@ from pointsman.ledger.sqlite import SqliteBook
 from pointsman.outcomes import PART_FILES, Timed, complete, read, read_timed
 from pointsman.records import Fund, Outcomes
 from pointsman.serve.agreement import Agreement, agreement
-from pointsman.serve.decided_again import kept_of
+from pointsman.serve.decided_again import Kept, kept_of
 from pointsman.serve.kept import JOURNAL, kept_decisions
+from pointsman.serve.text_again import FromText, from_texts
 
 app = typer.Typer()
 THIRD = 1 / 3
@@ -70,13 +72,14 @@ def replay(
     query is judged by estimates and by the recorded propensities, with what can't be known said beside it.
     """
     console, told = Console(stderr=json), dict[str, Any]()
-    names = policy or []
+    names, place = policy or [], cache or cache_dir()
     if not log.is_dir():
         raise InputError("there is no such folder", place=str(log), remedy="give a state folder, or one of outcomes")
     if (log / JOURNAL).is_file():
-        found = _agreement(log)
-        told["as_served"] = asdict(found) | {"share": found.share}
-        _show_agreement(console, found)
+        kept = [kept_of(row) for row in kept_decisions(log)]
+        found, again = _agreement(kept, log), _from_texts(kept, log, embedder, place)
+        told["as_served"] = asdict(found) | {"share": found.share, "from_text": asdict(again)}
+        _show_agreement(console, found, again)
         if names in ([], [AS_SERVED]) and funds is None:
             _end(told, json=json)
             return
@@ -87,7 +90,6 @@ def replay(
     share = history_share if history_share is not None else 0.0 if history else THIRD
     if not 0.0 <= share < 1.0:
         raise InputError(f"{share} is no share", place="--history-share", remedy="give for example 0.3")
-    place = cache or cache_dir()
     if is_dense(timed):
         dense = _dense_log(timed, history, share, min_coverage, limits, embedder, seed)
         told |= _play_dense(console, dense, names or ["paced"], out, place)
@@ -131,16 +133,31 @@ def _stored(state: Path) -> Path:
     return folder
 
 
-def _agreement(state: Path) -> Agreement:
+def _agreement(kept: list[Kept | None], state: Path) -> Agreement:
     with closing(SqliteBook(state / "ledger.sqlite", create=False)) as book:
-        return agreement((kept_of(row) for row in kept_decisions(state)), book.entries())
+        return agreement(kept, book.entries())
 
 
-def _show_agreement(console: Console, found: Agreement) -> None:
+def _from_texts(kept: list[Kept | None], state: Path, embedder: str, cache: Path) -> FromText:
+    """Decisions whose prompts are stored, made again from them."""
+    stored = state / "outcomes"
+    if not any(stored.glob(PART_FILES)):
+        return FromText(0, 0)
+    outcomes = read(stored)
+    texts = dict(zip(outcomes.prompt_ids, outcomes.texts, strict=True))
+    return from_texts([one for one in kept if one is not None], texts, state, load_embedder(embedder, cache=cache))
+
+
+def _show_agreement(console: Console, found: Agreement, again: FromText) -> None:
     console.print(
         f"as served: {found.same_model:,} of {found.decisions:,} decisions made again come out the same "
         f"({found.share:.2%}): order {found.same_order:,}, holds {found.same_hold:,} of {found.held:,}; "
         f"{found.explored:,} explored, {found.elsewhere:,} answered elsewhere after a fault",
+        highlight=False,
+    )
+    console.print(
+        f"from the text: {again.same_order:,} of {again.decisions:,} decisions whose prompt and estimators are still "
+        "there come out in the same order",
         highlight=False,
     )
     if found.without_basis:

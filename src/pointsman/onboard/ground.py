@@ -33,7 +33,7 @@ MOST_HISTORY = 4_000  # rows that are fitted: what is asked of them is who resem
 TYPICAL_ROWS = 600
 LEAST_GROUP = 5
 LEAST_SCORES = 8  # of a model in the rows that are fitted
-AMPLE_SHARE = 0.25  # of the best-recorded model's: a thin record would be blurred by a common fit
+AMPLE_SHARE, AMPLE = 0.5, 1_000  # of the best-recorded model's, or so many: a common fit would blur a thin record
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def learn(history: Outcomes, embedder: Embedder, seed: int) -> Known | None:
     rows = np.sort(np.random.default_rng((seed, 51)).permutation(rows)[:MOST_HISTORY])
     some = history.take(rows)
     usable = np.minimum(np.isfinite(some.score).sum(axis=0), np.isfinite(some.cost_usd).sum(axis=0))
-    enough = usable >= max(LEAST_SCORES, AMPLE_SHARE * usable.max(initial=0))
+    enough = usable >= max(LEAST_SCORES, min(AMPLE, AMPLE_SHARE * usable.max(initial=0)))
     if not enough.any():
         return None
     some = some.only(np.flatnonzero(enough))

@@ -60,6 +60,7 @@ class Effect:
     Attributes:
         shares: by model, the newcomer last.
         low, high: the newcomer's share at the ends of its interval.
+        newcomer: its expected score on the typical queries.
         quality_before: expected score a query without it.
         quality: with it, and at the ends of its interval.
         cost_before_usd, cost_usd: a query.
@@ -70,6 +71,7 @@ class Effect:
     shares: tuple[Share, ...]
     low: float
     high: float
+    newcomer: Interval
     quality_before: float
     quality: Interval
     cost_before_usd: float
@@ -223,6 +225,7 @@ def effect_of(ground: Ground, outlook: Outlook) -> Effect:
         tuple(Share(*each) for each in zip(names, before, after, strict=True)),
         float(outlook.low.share[-1]),
         float(outlook.high.share[-1]),
+        outlook.newcomer,
         outlook.without.quality,
         Interval(outlook.expected.quality, outlook.low.quality, outlook.high.quality, len(ground.prompts)),
         outlook.without.cost_usd,

@@ -17,6 +17,7 @@ from pointsman.decide.choose import choose
 from pointsman.decide.live import solve_prices
 from pointsman.decide.program import FundTable, amounts_of, charges
 from pointsman.onboard.ground import Belief, Money
+from pointsman.onboard.intervals import Interval
 from pointsman.records import Estimates, Floats, Mask
 
 LEAST_PROBES = 16  # graded, before asking may stop
@@ -50,12 +51,14 @@ class Outlook:
     Attributes:
         without: the pool as it is.
         low, expected, high: at the ends and the middle of what is believed of the newcomer.
+        newcomer: its expected score on the typical queries.
     """
 
     without: Routing
     low: Routing
     expected: Routing
     high: Routing
+    newcomer: Interval
 
     @property
     def best_share(self) -> float:
@@ -113,7 +116,8 @@ def foresee(typical: Estimates, belief: Belief, money: Money) -> Outlook:
     low, expected, high = (
         routed(_joined(typical, belief, quality), money) for quality in (belief.low, belief.quality, belief.high)
     )
-    return Outlook(without, low, expected, high)
+    mean, least, most = (float(each.mean()) for each in (belief.quality, belief.low, belief.high))
+    return Outlook(without, low, expected, high, Interval(mean, least, most, len(typical)))
 
 
 def _joined(typical: Estimates, belief: Belief, quality: Floats) -> Estimates:

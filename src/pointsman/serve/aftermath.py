@@ -33,6 +33,7 @@ from pointsman.serve.wire.errors import Refusal
 SPENDING = "reprobes.json"
 SUSPICIOUS = ("score", "length")  # what another model in a model's place shows in
 DAY_S = 86_400.0
+LENGTHS_CLEAR = 0.15  # an answer's length changed, but scores by less than this: the same model
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +111,7 @@ class Aftermath:
             return "unclear", "too few of its probes were known to tell"
         gap = change["difference"]
         figures = f"its probes scored {change['before']:.2f} before and {change['after']:.2f} now ({gap['n']} probes)"
-        same_way = alarm.kind == "length" or (gap["mean"] < 0) == (alarm.after < alarm.before)
-        return ("confirmed" if change["changed"] and same_way else "all-clear"), figures
+        return _verdict(alarm, change["before"], gap["low"], gap["high"], changed=change["changed"]), figures
 
     # Forgetting
 
@@ -126,6 +126,24 @@ class Aftermath:
             note += f"; its outcomes from before {since} no longer count"
         self.alarms.judge(alarm.id, verdict, note)
         log.warning("alarm %s on %s: %s", alarm.id, alarm.model, " ".join(filter(None, (verdict, note))))
+
+
+def _verdict(alarm: Alarm, before: float, low: float, high: float, *, changed: bool) -> Verdict:
+    """What the same probes, scored twice, say of an alarm.
+
+    Args:
+        before: their mean score before.
+        low, high: interval of the change of their mean.
+        changed: whether chance alone hardly does this.
+    """
+    if alarm.kind != "score":
+        return "confirmed" if changed else "all-clear" if max(-low, high) < LENGTHS_CLEAR else "unclear"
+    fell, half = alarm.after < alarm.before, abs(alarm.after - alarm.before) / 2
+    if changed and (high < 0 if fell else low > 0):
+        return "confirmed"
+    # Few probes, or ones that nobody can do worse at, don't show that nothing has changed.
+    room = before if fell else 1.0 - before
+    return "all-clear" if room >= half and (low > -half if fell else high < half) else "unclear"
 
 
 @dataclass(slots=True)

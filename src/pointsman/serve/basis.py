@@ -4,7 +4,8 @@ Takes a plan whose exchange has ended; gives a value that the journal turns into
 candidates' estimates, which stand beside it, the ranking follows again from `router.decide`, and with the ledger's
 holds the model that was served. It holds no word of a prompt.
 
-    fit, day          the estimators in force and the day of the rates
+    fit, day          the fit in force and the day of the rates
+    beliefs           what the estimators added to the fit, by name (`serve.beliefs`)
     funds             those that the query drew on: {name: [unit, price, positions of the models that draw on it]}
     money             quality per dollar, by the trade-off knob
     stays             [position, dollars saved, bonus] of the model that the conversation was with
@@ -52,6 +53,8 @@ class Basis:
             "ranked": [place[column] for column in self._ranked],
             "place": self._place,
         }
+        if scheme.beliefs:
+            kept["beliefs"] = scheme.beliefs
         if leans.money_price:
             kept["money"] = leans.money_price
         if leans.stays is not None:

@@ -8,7 +8,7 @@ no configuration. A row of another version, without what is needed, is no decisi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,8 @@ class Kept:
         models: M ids.
         estimates: one row, [1, M]; costs less what a cached prompt saved.
         funds, price: F funds and what a unit of each was worth.
-        money_price, bonus: how the query leaned, and [M] what staying was worth.
+        money_price: how the query leaned.
+        bonus, saved_usd: [M], what staying with a conversation was worth, in quality and in dollars.
         limit_usd: the most it was allowed to be expected to cost; None for no limit.
         scarcity: of the alias; None where the client named the model.
         ranked: the order to ask in, as places among the candidates.
@@ -43,6 +44,8 @@ class Kept:
         asked: who was asked first.
         served: who answered; None where nobody did.
         propensity, score, cost_usd: as recorded; None where not known.
+        beliefs: the name of the estimators that were in force; "" where they aren't kept.
+        input_chars: of the prompt; 0 where they don't say its length.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Kept:
     price: Floats
     money_price: float
     bonus: Floats
+    saved_usd: Floats
     limit_usd: float | None
     scarcity: str | None
     ranked: tuple[int, ...]
@@ -63,7 +67,9 @@ class Kept:
     served: str | None
     propensity: float | None = None
     score: float | None = None
-    cost_usd: float | None = field(default=None)
+    cost_usd: float | None = None
+    beliefs: str = ""
+    input_chars: int = 0
 
 
 def kept_of(row: Mapping[str, Any]) -> Kept | None:
@@ -74,9 +80,9 @@ def kept_of(row: Mapping[str, Any]) -> Kept | None:
     models = tuple(str(one["model"]) for one in candidates)
     figures = [np.array([[one[name] for one in candidates]]) for name in ("quality", "cost_usd", "tokens", "spread")]
     funds = _fund_table(basis["funds"], len(models))
-    bonus = np.zeros(len(models))
+    bonus, saved = np.zeros(len(models)), np.zeros(len(models))
     if (stays := basis.get("stays")) is not None and stays[0] >= 0:
-        bonus[stays[0]] = stays[2]
+        saved[stays[0]], bonus[stays[0]] = stays[1:]
     hops = row.get("hops") or ()
     return Kept(
         str(row["decision_id"]),
@@ -87,6 +93,7 @@ def kept_of(row: Mapping[str, Any]) -> Kept | None:
         np.array([price for _, price, _ in basis["funds"].values()], np.float64),
         float(basis.get("money", 0.0)),
         bonus,
+        saved,
         basis.get("limit_usd"),
         basis["scarcity"],
         tuple(basis["ranked"]),
@@ -98,6 +105,8 @@ def kept_of(row: Mapping[str, Any]) -> Kept | None:
         row.get("propensity"),
         row.get("score"),
         row["cost_nano"] / 1e9,
+        str(basis.get("beliefs", "")),
+        int(row.get("input_chars", 0)),
     )
 
 
@@ -123,11 +132,15 @@ def ranked_again(kept: Kept) -> list[int]:
     bonus = kept.bonus[None, :] if kept.bonus.any() else None
     terms = Terms(np.ones((1, models), np.bool_), None, money, None, bonus)
     _, scores, _ = decide(Standing(), StandingState(kept.price, kept.funds), view, kept.funds, terms=terms)
-    cost_usd = kept.estimates.cost_usd[0]
-    order = by_score(scores[0])
+    return order_of(kept, scores[0], kept.estimates.cost_usd[0], kept.bonus)
+
+
+def order_of(kept: Kept, scores: Floats, cost_usd: Floats, bonus: Floats) -> list[int]:
+    """The order to ask in, as places among the models that scores, costs and bonus [M] are of."""
+    order = by_score(scores)
     if kept.scarcity is None:
         return order
-    worth = scores[0] + kept.money_price * cost_usd - kept.bonus
+    worth = scores + kept.money_price * cost_usd - bonus
     cheapest = kept.scarcity == "serve-cheapest"
     ranked, _ = by_worth(worth, cost_usd, within_cost(kept.limit_usd, cost_usd, order), serve_cheapest=cheapest)
     return ranked

@@ -28,7 +28,7 @@ from pointsman.outcomes.upkeep import take_out
 from pointsman.records import Mask
 
 OUTCOMES, PROMPTS, JOURNAL = "outcomes", "prompts.sqlite", "decisions.sqlite"
-LEARNED, ONBOARDING = "learned", "onboarding"
+LEARNED, ONBOARDING = "learned", "onboarding"  # of the state folder
 WAIT_S = 10.0
 NANO = 1_000_000_000
 NAMES = ("id", "probe_id", "prompt_id", "decision_id")  # under which a line of an onboarding may bear an id

@@ -31,6 +31,8 @@ from pointsman.serve.knowing import How, know
 from pointsman.serve.topics import keep_topics
 
 FORM = 4  # of a kept fit; another one is made where it was written in an older form
+LEARNED = "learned"
+KEPT_FITS = 3  # the newest is used; the others let decisions made with them be made again
 SAMPLE = 3_000  # rows that stand for what comes, when prices are solved
 
 
@@ -62,7 +64,7 @@ class Learned:
 
 def learned_folder(settings: Settings) -> Path:
     """Where fits are kept."""
-    return settings.state / "learned"
+    return settings.state / LEARNED
 
 
 def outcome_folders(settings: Settings) -> list[Path]:
@@ -162,9 +164,8 @@ def _keep(learned: Learned, folder: Path) -> None:
     with aside.open("wb") as file:
         pickle.dump(learned, file, protocol=pickle.HIGHEST_PROTOCOL)
     aside.rename(path)
-    for old in folder.glob("*.fit"):
-        if old != path:
-            old.unlink(missing_ok=True)
+    for old in sorted(folder.glob("*.fit"), key=lambda one: one.stat().st_mtime_ns)[:-KEPT_FITS]:
+        old.unlink(missing_ok=True)
 
 
 def _in_child(settings: Settings, fingerprint: str) -> None:

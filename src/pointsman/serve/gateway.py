@@ -27,6 +27,7 @@ from pointsman.ledger.sqlite import SqliteBook
 from pointsman.pool.reload import Stamp, changed, stamp
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
+from pointsman.serve.beliefs import Beliefs
 from pointsman.serve.build import build_scheme
 from pointsman.serve.connector import TellingConnector
 from pointsman.serve.conversations import looked_for
@@ -101,6 +102,7 @@ class Gateway:
         self._mix = load_topics(settings.state, settings.learning.embedder)
         self._priced_s = time.time()
         self._granted: dict[str, int] = {}
+        self._beliefs = Beliefs(settings.state)
         self._watched = self._stamp()
         self._fit: BaseProcess | None = None
         self._refits, self._keeping = Requests(settings.state), Keeping(settings.state)
@@ -176,7 +178,7 @@ class Gateway:
 
     def _scheme(self, prices: Mapping[str, float] | None) -> Scheme:
         self._built_at, self._keys_built = time.monotonic(), self.keys.generation
-        return build_scheme(
+        scheme = build_scheme(
             self.duties.over(self.settings),
             self._embedder,
             self._learned,
@@ -187,6 +189,7 @@ class Gateway:
             self._forgotten,
             self._mix,
         )
+        return self._beliefs.keep(scheme) if self.settings.learning.store_prompts else scheme
 
     def principal_of(self, secret: str) -> Principal:
         """Whose secret it is; a key that another process has just made is limited from its first query on.

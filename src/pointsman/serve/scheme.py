@@ -70,6 +70,7 @@ class Scheme:
         origin: where estimates come from, for people: "outcomes of 18 models", "priors alone".
         fit: fingerprint of the fit that they come from; "" where there is none.
         mix: the partition of the traffic that its mix is watched by; None where there is none.
+        beliefs: the estimators' name in `serve.beliefs`; "" where they aren't kept.
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class Scheme:
     origin: str
     fit: str = ""
     mix: Mix | None = None
+    beliefs: str = ""
     _masks: dict[object, Mask] = field(default_factory=dict, repr=False)
     _prices: dict[float, float] = field(default_factory=dict, repr=False)
     _drawn: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = field(default_factory=dict, repr=False)

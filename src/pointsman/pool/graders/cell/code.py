@@ -22,9 +22,11 @@ PERMITTED_NAMES = (
     "datetime decimal difflib enum errno fractions functools graphlib hashlib heapq hmac html inspect io "
     "itertools json keyword locale logging math numbers operator pprint queue random re statistics string "
     "struct sys textwrap threading time timeit traceback types typing unicodedata uuid warnings weakref "
-    "zlib zoneinfo "
+    "zlib zoneinfo ast doctest ipaddress pathlib secrets shlex unittest "
 )
 PERMITTED = frozenset(PERMITTED_NAMES.split())
+CODECS = ["latin_1", "iso8859_1", "cp1252", "utf_8_sig", "utf_16", "utf_16_le", "utf_16_be", "hex_codec", "rot_13"]
+LATER = {"strptime": "_strptime", "urllib.parse": "urllib.parse", "html.parser": "html.parser"}
 
 OPERATIONS: dict[str, Any] = {
     **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge", "contains", "neg", "index")},
@@ -35,7 +37,7 @@ OPERATIONS: dict[str, Any] = {
         name: getattr(builtins, name) for name in ("len", "iter", "next", "str", "repr", "hash", "bool", "int", "float")
     },
     **{name: getattr(builtins, name) for name in ("abs", "round", "reversed", "getattr", "setattr", "delattr")},
-    **{name: getattr(builtins, name) for name in ("isinstance", "complex", "float")},
+    **{name: getattr(builtins, name) for name in ("isinstance", "complex")},
     "call": lambda what, *args, **named: what(*args, **named),
     "enter": lambda what: type(what).__enter__(what),
     "leave": lambda what, *error: type(what).__exit__(what, *error),
@@ -47,10 +49,11 @@ def load_permitted(source: str) -> None:
     for name in sorted(PERMITTED & set(re.findall(r"[a-z_0-9]+", source))):
         __import__(name)
     # Found only when first used, which is too late for a locked process.
-    if "strptime" in source:
-        __import__("_strptime")
-    for codec in ("latin_1", "utf_16", "utf_32", "idna", "punycode", "hex_codec", "rot_13"):
-        if codec.replace("_", "") in re.sub(r"[-_]", "", source).lower():
+    for word, name in LATER.items():
+        if word in source:
+            __import__(name)
+    if "encode" in source or "decode" in source:
+        for codec in CODECS:
             __import__(f"encodings.{codec}")
 
 

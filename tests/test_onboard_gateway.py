@@ -246,6 +246,7 @@ def test_again_finds_a_model_that_was_replaced(gateway: GatewayProcess, stub: St
         ("stub/new", ("--budget", "0"), "no sum of money"),
         ("stub/new", ("--budget", "much"), "no sum of money"),
         ("stub/new", ("--judge", "stub/jugde"), "no model 'stub/jugde'"),
+        ("stub/new", ("--judge", "stub/new"), "judge itself"),
         ("stub/new", ("--probes", "7"), "--restart"),
         ("stub/old", ("--again", "--probes", "5"), "onboard it first"),
     ],

@@ -169,6 +169,18 @@ def test_nobody_is_known() -> None:
     assert as_json(profile)["skills"]["sql"]["n"] == 4
 
 
+def test_alone() -> None:
+    """A model that is the whole pool has a profile, and nothing to change."""
+    probes = made_probes(3)
+    asked = embed([probe.prompt for probe in probes], load_embedder("wordllama"))
+    ground = make_ground("p/new", [], [], None, None, asked, money_of(1), DAY, 0)
+    assert ground.typical.quality.shape == (600, 0)
+    profile = make_profile("p/new", probes, [], ground, None)
+    assert profile.effect is None
+    assert profile.overall.n == 0
+    assert "no score yet" in assert_fits(profile)
+
+
 def test_too_thin_a_history_is_none() -> None:
     """Seven outcomes of a model are no history."""
     outcomes = simulate(7, seed=1).only(KNOWN)

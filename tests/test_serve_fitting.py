@@ -17,6 +17,7 @@ from pointsman.evaluate.simulated import simulate
 from pointsman.outcomes import OutcomeLog, OutcomeRow, write
 from pointsman.pool.settings import LearningSettings, RoutingSettings, Settings
 from pointsman.serve.fitting import (
+    KEPT_FITS,
     Learned,
     fingerprint_of,
     fit_learned,
@@ -46,18 +47,19 @@ def settings(history: tuple[Path, tuple[str, ...]], tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def fitted(history: tuple[Path, tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Learned, bytes]:
-    """One fit, made by a child process beside an older one, and its file's bytes."""
+    """One fit, made by a child process beside older ones of which the newest stay, and its file's bytes."""
     folder, names = history
     models = (model("p/a", history=names[0]), model("p/b", history=names[1]), model("p/new"))
     state = tmp_path_factory.mktemp("state")
     made = settings_of(*models, state=state, learning=LearningSettings(history=folder))
-    keep(made, b"old", "older")
+    for age in range(KEPT_FITS):
+        keep(made, b"old", f"older-{age}")
+        os.utime(learned_folder(made) / f"older-{age}.fit", (1_000.0 - age, 1_000.0 - age))
     child = start_fit(made, "print")
     child.join(60)
     assert child.exitcode == 0
-    kept = {path.name for path in learned_folder(made).iterdir()}
-    assert len(kept) == KEPT_FITS
-    assert kept >= {"older.fit", "print.fit"}
+    left = sorted(path.name for path in learned_folder(made).iterdir())
+    assert left == [*(f"older-{age}.fit" for age in range(KEPT_FITS - 1)), "print.fit"]
     found = load_learned(made, "print")
     assert found is not None
     return found, (learned_folder(made) / "print.fit").read_bytes()

@@ -154,8 +154,8 @@ def carry_out(wish: Wish, console: Console) -> tuple[Profile, list[str]]:
     """
     settings = _settings(wish.config)
     model = find_model(settings, wish.model)
-    if wish.judge is not None:
-        find_model(settings, wish.judge)
+    if wish.judge is not None and find_model(settings, wish.judge).id == model.id:
+        raise InputError("a model can't judge itself", place="--judge", remedy="name another one")
     _check_door(settings, wish)
     folder = Folder(settings.state / "onboarding" / slug_of(model.id))
     with folder.locked():

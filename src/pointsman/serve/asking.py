@@ -52,6 +52,8 @@ class Administration:
         """
         try:
             found = self._http.get("/")
+            if found.status_code == 503:  # it is starting
+                return False
             if found.status_code != 200 or found.json().get("name") != "pointsman":
                 raise InputError(
                     "what answers there is no gateway", place=self.url, remedy="give the gateway's address with --url"

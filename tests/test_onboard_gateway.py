@@ -145,6 +145,8 @@ def test_from_waiting_to_serving(gateway: GatewayProcess, stub: Stub, tmp_path: 
     assert again["overall"] == found["overall"]
     assert stub.calls()["by_model"]["new"] == 32
     assert len(keys_of(gateway, "new")) == 1
+    with pytest.raises(InputError, match="--restart"):  # other probes than it began with
+        onboarded(gateway, "new", probes, "--probes", "7")
 
 
 def test_retries(gateway: GatewayProcess, stub: Stub, tmp_path: Path) -> None:
@@ -247,7 +249,6 @@ def test_again_finds_a_model_that_was_replaced(gateway: GatewayProcess, stub: St
         ("stub/new", ("--budget", "much"), "no sum of money"),
         ("stub/new", ("--judge", "stub/jugde"), "no model 'stub/jugde'"),
         ("stub/new", ("--judge", "stub/new"), "judge itself"),
-        ("stub/new", ("--probes", "7"), "--restart"),
         ("stub/old", ("--again", "--probes", "5"), "onboard it first"),
     ],
 )

@@ -24,22 +24,22 @@ from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import DriftSettings, FundRule, Settings, TelemetrySettings
 from pointsman.records import Candidate, Estimates, Outcomes
 from pointsman.router import embed
-from pointsman.serve.aftermath import Aftermath, _verdict
-from pointsman.serve.alarms import Alarm, Alarms, active_by_model
 from pointsman.serve.build import build_scheme
-from pointsman.serve.drifting import Drifting
+from pointsman.serve.drift.aftermath import Aftermath, _verdict
+from pointsman.serve.drift.alarms import Alarm, Alarms, active_by_model
+from pointsman.serve.drift.drifting import Drifting
+from pointsman.serve.drift.forgetting import forget, forgotten
+from pointsman.serve.drift.topics import keep_topics, load_topics
+from pointsman.serve.drift.watch import FILE, Watch
 from pointsman.serve.finished import Finished, Hop
 from pointsman.serve.fitting import Learned, fit_learned
-from pointsman.serve.forgetting import forget, forgotten
 from pointsman.serve.gateway import Gateway
 from pointsman.serve.journal import Journal
 from pointsman.serve.journal_file import ModelTally, open_journal, score_anew
 from pointsman.serve.metrics import Metrics
-from pointsman.serve.onboardings import Onboardings, Wanted
+from pointsman.serve.onboarding.onboardings import Onboardings, Wanted
 from pointsman.serve.scheme import NANO, Scheme
-from pointsman.serve.topics import keep_topics, load_topics
 from pointsman.serve.upstreams.openai_usage import read_usage
-from pointsman.serve.watch import FILE, Watch
 from pointsman.serve.wire.errors import Refusal
 
 BEGIN_S = 1_800_000_000

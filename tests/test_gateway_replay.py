@@ -23,9 +23,9 @@ from pointsman.evaluate.simulated import simulate
 from pointsman.ledger.entries import Entry
 from pointsman.ledger.sqlite import SqliteBook
 from pointsman.outcomes import write
-from pointsman.serve.agreement import agreement
-from pointsman.serve.decided_again import Kept, kept_of
-from pointsman.serve.kept import kept_decisions
+from pointsman.serve.again.agreement import agreement
+from pointsman.serve.again.decided import Kept, kept_of
+from pointsman.serve.again.kept import kept_decisions
 from stub_upstream import start_stub
 
 QUERIES = 320

@@ -23,7 +23,7 @@ from pointsman.outcomes import OutcomeLog, OutcomeRow, prompt_id_of
 from pointsman.pool.graders import Reply
 from pointsman.pool.probes.probe import Probe
 from pointsman.pool.settings import Settings
-from pointsman.serve.asking import ProbeAsking, body_of
+from pointsman.serve.onboarding.asking import ProbeAsking, body_of
 
 PROMPTS = [f"Which colour has thing number {n}?" for n in range(40)]
 

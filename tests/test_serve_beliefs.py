@@ -10,8 +10,8 @@ import pytest
 
 from made_serving import DAY, Dot, model, settings_of
 from pointsman.records import Prompts
-from pointsman.serve import beliefs as module
-from pointsman.serve.beliefs import Beliefs, estimator_of
+from pointsman.serve.again import beliefs as module
+from pointsman.serve.again.beliefs import Beliefs, estimator_of
 from pointsman.serve.build import build_scheme
 from pointsman.serve.journal_file import ModelTally
 from pointsman.serve.scheme import Scheme

@@ -20,7 +20,7 @@ from made_serving import ADMIN, DAY, USD, Board, chat, model, scheme_of, setting
 from pointsman.errors import InputError
 from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import Alias, FundRule, RoutingSettings
-from pointsman.serve.basis import Basis
+from pointsman.serve.again.basis import Basis
 from pointsman.serve.exploring import Explorer
 from pointsman.serve.journal_file import body_of, read_body
 from pointsman.serve.plan import Plan

@@ -31,6 +31,7 @@ from pointsman.pool.settings import (
     TelemetrySettings,
     WindowRule,
 )
+from pointsman.serve import fits
 from pointsman.serve import gateway as module
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.finished import Finished, Outcome
@@ -414,12 +415,12 @@ def test_one_worker_fits_when_outcomes_came(settings: Settings, make: Making, mo
         begun.append(Child())
         return begun[-1]
 
-    monkeypatch.setattr(module, "start_fit", begin)
+    monkeypatch.setattr(fits, "start_fit", begin)
     first, second = make(settings), make(settings, number=1)
 
     def due() -> None:
         for worker in (first, second):
-            worker._fitted_at -= 10_000
+            worker.fits._fitted_at -= 10_000
             run(worker._learn())
 
     due()

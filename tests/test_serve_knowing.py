@@ -18,8 +18,8 @@ from pointsman.outcomes import OutcomeLog, OutcomeRow, write
 from pointsman.pool.settings import LearningSettings
 from pointsman.records import Outcomes
 from pointsman.router import embed
+from pointsman.serve.drift.forgetting import forget
 from pointsman.serve.fitting import fingerprint_of, fit_learned, load_learned, newest_learned
-from pointsman.serve.forgetting import forget
 from pointsman.serve.knowing import AMPLE, LEAST_SCORED, Knowledge, apportioned, know, usable
 from pointsman.serve.refitting import Requests, request_refit
 

@@ -14,9 +14,9 @@ from gateway_kit import wait_until
 from made_serving import model, scheme_of, settings_of
 from pointsman.onboard.folder import slug_of
 from pointsman.pool.settings import ServerSettings, Settings
-from pointsman.serve import onboardings as module
-from pointsman.serve.onboarding_pages import wanted_of
-from pointsman.serve.onboardings import AT_ONCE, LOCK, Onboardings, Wanted, command, own_address
+from pointsman.serve.onboarding import onboardings as module
+from pointsman.serve.onboarding.onboardings import AT_ONCE, LOCK, Onboardings, Wanted, command, own_address
+from pointsman.serve.onboarding.pages import wanted_of
 from pointsman.serve.wire.errors import Refusal
 
 # What stands in for the command where only the processes matter: it says how far it is and waits to be ended.

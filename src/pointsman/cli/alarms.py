@@ -1,6 +1,7 @@
 """`pointsman alarms`: what the drift watch has found, whether the gateway runs or not.
 
-Thin: parses the command line, calls `serve.alarms`, prints. A running gateway sees an acknowledgement within seconds.
+Thin: parses the command line, calls `serve.drift.alarms`, prints. A running gateway sees an acknowledgement within
+seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pointsman.errors import InputError
-from pointsman.serve.alarms import Alarm, Alarms
+from pointsman.serve.drift.alarms import Alarm, Alarms
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

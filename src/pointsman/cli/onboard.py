@@ -43,10 +43,10 @@ from pointsman.pool.duties import read_duties, set_duty, with_duties
 from pointsman.pool.probes import Probe, read_probes
 from pointsman.pool.registry import read_settings
 from pointsman.pool.settings import Settings
-from pointsman.serve.asking import Administration, ProbeAsking
+from pointsman.serve.drift.forgetting import forgotten
 from pointsman.serve.fitting import history_name, load_learned, outcome_folders
-from pointsman.serve.forgetting import forgotten
 from pointsman.serve.knowing import LEAST_AMPLE, LEAST_SCORED, apportioned, usable
+from pointsman.serve.onboarding.asking import Administration, ProbeAsking
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

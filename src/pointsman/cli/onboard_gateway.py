@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pointsman.errors import InputError
 from pointsman.pool.settings import Settings
-from pointsman.serve.asking import Administration
+from pointsman.serve.onboarding.asking import Administration
 
 START_S = 180.0
 STOP_S = 40.0

@@ -22,8 +22,8 @@ from pointsman.pool.graders import Grade, Judge, Reply, grader_of
 from pointsman.pool.probes import Probe
 from pointsman.pool.settings import Settings
 from pointsman.router import embed
-from pointsman.serve.asking import ProbeAsking
 from pointsman.serve.fitting import outcome_folders
+from pointsman.serve.onboarding.asking import ProbeAsking
 
 CONSENSUS = "consensus"
 JUDGED = frozenset({"judge", "pairwise"})

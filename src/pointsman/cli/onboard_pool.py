@@ -18,8 +18,8 @@ from pointsman.pool.probes.probe import Probe
 from pointsman.pool.settings import FundRule, Settings
 from pointsman.records import Outcomes
 from pointsman.router import embed
+from pointsman.serve.drift.forgetting import forgotten
 from pointsman.serve.fitting import history_name, outcome_folders
-from pointsman.serve.forgetting import forgotten
 from pointsman.serve.scheme import fund_table
 
 DAY_S = 86_400.0

@@ -34,10 +34,10 @@ from pointsman.evaluate.rows_folder import RunWriter, read_rows
 from pointsman.ledger.sqlite import SqliteBook
 from pointsman.outcomes import PART_FILES, Timed, complete, read, read_timed
 from pointsman.records import Fund, Outcomes
-from pointsman.serve.agreement import Agreement, agreement
-from pointsman.serve.decided_again import Kept, kept_of
-from pointsman.serve.kept import JOURNAL, kept_decisions
-from pointsman.serve.text_again import FromText, from_texts
+from pointsman.serve.again.agreement import Agreement, agreement
+from pointsman.serve.again.decided import Kept, kept_of
+from pointsman.serve.again.kept import JOURNAL, kept_decisions
+from pointsman.serve.again.texts import FromText, from_texts
 
 app = typer.Typer()
 THIRD = 1 / 3

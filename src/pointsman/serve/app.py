@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pointsman.errors import InputError
-from pointsman.serve import administration, endpoints, onboarding_pages, pages
+from pointsman.serve import administration, endpoints, pages
 from pointsman.serve.client import Client, ClientGone, Receive, Scope, Send
 from pointsman.serve.gateway import Gateway
+from pointsman.serve.onboarding import pages as onboarding_pages
 from pointsman.serve.wire.errors import Refusal
 
 log = logging.getLogger(__name__)

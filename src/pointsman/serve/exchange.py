@@ -19,8 +19,8 @@ import aiohttp
 
 from pointsman.ledger.entries import Held
 from pointsman.pool.cards import Model
+from pointsman.serve.again.basis import Basis
 from pointsman.serve.attempt import Attempt
-from pointsman.serve.basis import Basis
 from pointsman.serve.client import JSON, Client, ClientGone, Headers
 from pointsman.serve.explain import answer_headers, cost_of
 from pointsman.serve.finished import Finished, Outcome

@@ -14,7 +14,7 @@ from pointsman.pool.cards import Shape, Usage
 
 if TYPE_CHECKING:  # names in annotations alone: this module loads neither arrays nor adapters
     from pointsman.records import Candidate
-    from pointsman.serve.basis import Basis
+    from pointsman.serve.again.basis import Basis
     from pointsman.serve.upstreams.adapter import FaultKind
 
 Outcome = Literal["served", "client_gone", "refused", "upstream_failed"]
@@ -84,7 +84,7 @@ class Finished:
         parent: the client's `traceparent` header, "" for none.
         propensity: the probability with which the model that answered was chosen; None where the client named it, or
             it answered in place of the one that was chosen.
-        basis: what the decision rested on (`serve.basis`), for the journal.
+        basis: what the decision rested on (`serve.again.basis`), for the journal.
         part: of the traffic's partition that the prompt fell into, for the drift watch.
     """
 

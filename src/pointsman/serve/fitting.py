@@ -26,9 +26,9 @@ from pointsman.outcomes import PART_FILES, part_files, read_several
 from pointsman.pool.cards import Model
 from pointsman.pool.settings import Settings
 from pointsman.records import Estimates, Floats, Outcomes
-from pointsman.serve.forgetting import forgotten
+from pointsman.serve.drift.forgetting import forgotten
+from pointsman.serve.drift.topics import keep_topics
 from pointsman.serve.knowing import How, know
-from pointsman.serve.topics import keep_topics
 
 FORM = 4  # of a kept fit; another one is made where it was written in an older form
 LEARNED = "learned"
@@ -49,7 +49,7 @@ class Learned:
         rows: outcomes learned from.
         known_by: by a model's name in the history, how it is known ("fitted" on its own outcomes, or "placed" beside
             the fitted ones) and on how many scored outcomes.
-        since: what was forgotten of them, as in `serve.forgetting`.
+        since: what was forgotten of them, as in `serve.drift.forgetting`.
     """
 
     fingerprint: str

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime
-from multiprocessing.process import BaseProcess
 
 import aiohttp
 
@@ -27,32 +26,31 @@ from pointsman.ledger.sqlite import SqliteBook
 from pointsman.pool.reload import Stamp, changed, stamp
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
-from pointsman.serve.beliefs import Beliefs
+from pointsman.serve.again.beliefs import Beliefs
 from pointsman.serve.build import build_scheme
 from pointsman.serve.connector import TellingConnector
 from pointsman.serve.conversations import looked_for
-from pointsman.serve.drifting import Drifting
+from pointsman.serve.drift.drifting import Drifting
+from pointsman.serve.drift.forgetting import FILE as FORGOTTEN
+from pointsman.serve.drift.forgetting import forgotten
 from pointsman.serve.duties import Duties
 from pointsman.serve.exchange import Rig
 from pointsman.serve.finished import Finished
-from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, history_name, load_learned, start_fit
-from pointsman.serve.forgetting import FILE as FORGOTTEN
-from pointsman.serve.forgetting import forgotten
+from pointsman.serve.fits import Fits
+from pointsman.serve.fitting import history_name
 from pointsman.serve.health import Health
 from pointsman.serve.journal import Journal
 from pointsman.serve.keeping import Keeping
 from pointsman.serve.learn import Traffic, posed, prices_of, solved, warm_up, with_prices
 from pointsman.serve.logs import Logs
 from pointsman.serve.metrics import Condition, Metrics
-from pointsman.serve.onboardings import Onboardings
+from pointsman.serve.onboarding.onboardings import Onboardings
 from pointsman.serve.owners import Owner
 from pointsman.serve.recorder import Recorder
-from pointsman.serve.refitting import Requests
 from pointsman.serve.scheme import Scheme
 from pointsman.serve.shadow import Shadow
 from pointsman.serve.switchboard import Switchboard
 from pointsman.serve.till import Till
-from pointsman.serve.topics import load_topics
 from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
 
@@ -97,16 +95,13 @@ class Gateway:
         self.health = Health(settings.failure.cooldown_after, settings.failure.cooldown_s)
         self.traffic = Traffic(settings.routing.expect_per_day, settings.server.workers)
         self._embedder = load_embedder(settings.learning.embedder)
-        self._fingerprint = fingerprint_of(settings)
-        self._learned = self._first_fit()
-        self._mix = load_topics(settings.state, settings.learning.embedder)
+        self.fits = Fits(settings)
         self._priced_s = time.time()
         self._granted: dict[str, int] = {}
         self._beliefs = Beliefs(settings.state)
         self._watched = self._stamp()
-        self._fit: BaseProcess | None = None
-        self._refits, self._keeping = Requests(settings.state), Keeping(settings.state)
-        self._fitted_at = self._priced_at = self._built_at = self._stored_at = time.monotonic()
+        self._keeping = Keeping(settings.state)
+        self._priced_at = self._built_at = self._stored_at = time.monotonic()
         self.recorder = Recorder(settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as)
         self.rig: Rig
         self.shadow: Shadow
@@ -153,8 +148,7 @@ class Gateway:
         self.till.close()
         self.journal.close()
         self.keys.close()
-        if self._fit is not None and self._fit.is_alive():
-            self._fit.terminate()
+        self.fits.close()
         if self.traces is not None:
             self.traces.close()
         self.owner.close()
@@ -181,13 +175,13 @@ class Gateway:
         scheme = build_scheme(
             self.duties.over(self.settings),
             self._embedder,
-            self._learned,
+            self.fits.learned,
             self.keys.fund_rules(time.time_ns()),
             self.journal.tallies(),
             today(),
             prices,
             self._forgotten,
-            self._mix,
+            self.fits.mix,
         )
         return self._beliefs.keep(scheme) if self.settings.learning.store_prompts else scheme
 
@@ -315,46 +309,11 @@ class Gateway:
         if now - self._stored_at > STORE_S or self.recorder.full:
             self._stored_at = now
             await asyncio.to_thread(self.recorder.store)
-        self._take_over_fit()
-        if self.number == 0 and self._fit is None:
-            await self._keeping.look(self.settings.learning.keep_s)
-            await self._refit(now)
-
-    async def _refit(self, now: float) -> None:
-        """Begins a fit if one is due and there is something new to learn from; in the worker that fits for all."""
-        refit_s, asked = self.settings.learning.refit_s, self._refits.due()
-        if not (asked or (refit_s and now - self._fitted_at > refit_s)):
-            return
-        self._fitted_at = now
-        if asked:
-            self._refits.taken()
-            await asyncio.to_thread(self.recorder.store)
-        fresh = fingerprint_of(self.settings)
-        if fresh is not None and fresh != self._fingerprint:
-            self._fit = start_fit(self.settings, fresh)
-
-    def _take_over_fit(self) -> None:
-        """A fit that has ended, here or in the worker that fits for all."""
-        if self._fit is not None and not self._fit.is_alive():
-            if self._fit.exitcode:
-                log.error("fitting estimators failed with code %s; the old ones stay in force", self._fit.exitcode)
-            self._fit = None
-        newest = max(
-            (self.settings.state / "learned").glob("*.fit"), key=lambda path: path.stat().st_mtime, default=None
-        )
-        if newest is None or newest.stem == self._fingerprint:
-            return
-        learned = load_learned(self.settings, newest.stem)
-        if learned is not None:
-            self._fingerprint, self._learned = newest.stem, learned
-            self._mix = load_topics(self.settings.state, self.settings.learning.embedder)
+        if self.fits.taken_over(self.settings):
             self.rebuild()
-            log.info("new estimators are in force, from %d outcomes", learned.rows)
-
-    def _first_fit(self) -> Learned | None:
-        if self._fingerprint is None:
-            return None
-        return load_learned(self.settings, self._fingerprint) or fit_learned(self.settings, self._fingerprint)
+        if self.number == 0 and not self.fits.busy:
+            await self._keeping.look(self.settings.learning.keep_s)
+            await self.fits.begin(self.settings, self.recorder.store)
 
     # What happened
 

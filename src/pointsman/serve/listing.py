@@ -21,8 +21,8 @@ from pointsman.pool.cards import Duty
 from pointsman.pool.duties import read_given, with_duties
 from pointsman.pool.settings import Settings
 from pointsman.serve.build import believed
+from pointsman.serve.drift.forgetting import forgotten
 from pointsman.serve.fitting import Learned, history_name, newest_learned
-from pointsman.serve.forgetting import forgotten
 from pointsman.serve.journal_file import ModelTally
 from pointsman.serve.keys import SHADOW
 from pointsman.serve.knowing import How

@@ -70,7 +70,7 @@ class Scheme:
         origin: where estimates come from, for people: "outcomes of 18 models", "priors alone".
         fit: fingerprint of the fit that they come from; "" where there is none.
         mix: the partition of the traffic that its mix is watched by; None where there is none.
-        beliefs: the estimators' name in `serve.beliefs`; "" where they aren't kept.
+        beliefs: the estimators' name in `serve.again.beliefs`; "" where they aren't kept.
     """
 
     settings: Settings

@@ -16,13 +16,13 @@ from pathlib import Path
 from pointsman.errors import InputError
 from pointsman.pool.reload import Stamp, stamp
 from pointsman.pool.settings import DriftSettings
-from pointsman.serve.aftermath import Aftermath
-from pointsman.serve.alarms import Alarm, Alarms, active_by_model
+from pointsman.serve.drift.aftermath import Aftermath
+from pointsman.serve.drift.alarms import Alarm, Alarms, active_by_model
+from pointsman.serve.drift.watch import ROWS, Watch
 from pointsman.serve.fitting import history_name
 from pointsman.serve.metrics import Metrics
-from pointsman.serve.onboardings import Onboardings
+from pointsman.serve.onboarding.onboardings import Onboardings
 from pointsman.serve.scheme import Scheme
-from pointsman.serve.watch import ROWS, Watch
 
 LOOK_S = 2.0
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from pointsman.ledger.entries import Ask, Ending, Entry, Held, Line, Option
 from pointsman.ledger.holds import fund_of
 from pointsman.ledger.memory import MemoryBook
-from pointsman.serve.decided_again import Kept, same_order
+from pointsman.serve.again.decided import Kept, same_order
 
 MOST_TOLD = 20
 FOR_EVER_NS = 1 << 62

@@ -20,8 +20,8 @@ from pointsman.decide.terms import Terms
 from pointsman.estimate.embedder import Embedder
 from pointsman.estimate.fitted import Estimator
 from pointsman.router import Moment, Snapshot, embed, route
-from pointsman.serve.beliefs import estimator_of
-from pointsman.serve.decided_again import Kept, order_of
+from pointsman.serve.again.beliefs import estimator_of
+from pointsman.serve.again.decided import Kept, order_of
 from pointsman.serve.scheme import counted_tokens
 
 MOST_IN_MEMORY = 4

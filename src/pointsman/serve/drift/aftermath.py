@@ -21,11 +21,11 @@ from typing import Any
 from pointsman.errors import InputError
 from pointsman.onboard.folder import PLAN, PROFILE, slug_of
 from pointsman.pool.settings import DriftSettings
-from pointsman.serve.alarms import Alarm, Alarms, Verdict
+from pointsman.serve.drift.alarms import Alarm, Alarms, Verdict
+from pointsman.serve.drift.forgetting import forget
 from pointsman.serve.explain import usd
-from pointsman.serve.forgetting import forget
 from pointsman.serve.journal_file import open_journal, score_anew
-from pointsman.serve.onboardings import FOLDER, Onboardings, Wanted
+from pointsman.serve.onboarding.onboardings import FOLDER, Onboardings, Wanted
 from pointsman.serve.refitting import request_refit
 from pointsman.serve.scheme import NANO
 from pointsman.serve.wire.errors import Refusal

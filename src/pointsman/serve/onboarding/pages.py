@@ -14,7 +14,7 @@ from pointsman.serve.administration import dollars_of
 from pointsman.serve.client import Client
 from pointsman.serve.endpoints import body_of, principal_of
 from pointsman.serve.gateway import Gateway
-from pointsman.serve.onboardings import Wanted
+from pointsman.serve.onboarding.onboardings import Wanted
 from pointsman.serve.pages import object_of
 from pointsman.serve.scheme import Scheme
 from pointsman.serve.wire.errors import Refusal

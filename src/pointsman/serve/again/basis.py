@@ -5,7 +5,7 @@ candidates' estimates, which stand beside it, the ranking follows again from `ro
 holds the model that was served. It holds no word of a prompt.
 
     fit, day          the fit in force and the day of the rates
-    beliefs           what the estimators added to the fit, by name (`serve.beliefs`)
+    beliefs           what the estimators added to the fit, by name (`serve.again.beliefs`)
     funds             those that the query drew on: {name: [unit, price, positions of the models that draw on it]}
     money             quality per dollar, by the trade-off knob
     stays             [position, dollars saved, bonus] of the model that the conversation was with

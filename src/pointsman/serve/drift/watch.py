@@ -31,7 +31,7 @@ import numpy as np
 from pointsman.errors import InputError
 from pointsman.estimate.drift.mix import Mix
 from pointsman.estimate.drift.streams import KINDS, Ring, Streams
-from pointsman.serve.alarms import Alarm
+from pointsman.serve.drift.alarms import Alarm
 from pointsman.serve.journal_file import open_journal, read_body
 from pointsman.serve.recorder import ONBOARDING
 from pointsman.serve.scheme import NANO, Scheme

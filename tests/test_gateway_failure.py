@@ -329,10 +329,11 @@ def test_half_a_page_and_an_answer_without_end(gateway: GatewayProcess, stub: St
 
 def test_an_answer_beyond_all_bounds_is_not_kept(gateway: GatewayProcess, stub: Stub) -> None:
     """An answer of more than 64 MB is cut off as garbage, instead of filling the memory."""
-    stub.script("huge-a", size=66 * 1024 * 1024)
-    answer = gateway.chat(pointsman=among("huge"))
-    assert answer.headers["x-pointsman-model"] == "huge/b"
-    assert faults(gateway.decision(answer))[0] == ("huge/a", "garbage")
+    with reloaded(gateway, failure=FAILURE | {"first_token": "30s", "between_tokens": "30s", "total": "60s"}):
+        stub.script("huge-a", size=66 * 1024 * 1024)
+        answer = gateway.chat(pointsman=among("huge"))
+        assert answer.headers["x-pointsman-model"] == "huge/b"
+        assert faults(gateway.decision(answer))[0] == ("huge/a", "garbage")
 
 
 # Clients

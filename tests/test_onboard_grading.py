@@ -13,9 +13,9 @@ import pytest
 
 from made_onboarding import answered
 from made_serving import model, settings_of
-from pointsman.cli.onboard_grading import Graders, gradable, needs_judge, recorded_answers
-from pointsman.cli.onboard_pool import Past, find_model, read_past
-from pointsman.cli.onboard_probes import candidates_of, choose, choose_again, from_log
+from pointsman.serve.onboarding.grading import Graders, gradable, needs_judge, recorded_answers
+from pointsman.serve.onboarding.past import Past, find_model, read_past
+from pointsman.serve.onboarding.candidates import candidates_of, choose, choose_again, from_log
 from pointsman.errors import InputError
 from pointsman.estimate.embedders import load_embedder
 from pointsman.onboard.asking import Answered, OutOfMoney

@@ -82,7 +82,8 @@ def configure(folder: Path, front: str) -> Path:
 def onboard(model: str, config: Path, gateway: str, probes: Path) -> None:
     """`pointsman onboard`, every probe; its profile goes to the screen."""
     command = [sys.executable, "-m", "pointsman", "onboard", model, "--config", str(config), "--url", gateway]
-    asked = ["--probes", str(probes), "--force-all", "--concurrency", str(AT_ONCE)]
+    # The gateway fits while the next model is asked.
+    asked = ["--probes", str(probes), "--force-all", "--no-wait", "--concurrency", str(AT_ONCE)]
     began = time.monotonic()
     subprocess.run([*command, *asked], check=True)
     print(f"{model}: {time.monotonic() - began:.0f} s\n", flush=True)
@@ -98,7 +99,7 @@ def free_port() -> int:
 def running_front(folder: Path) -> Iterator[str]:
     """The front's address, once all of llama.cpp is ready."""
     command = [sys.executable, "-m", "local_pool.front", "--folder", str(folder / "front")]
-    with (folder / "front.log").open("ab") as log, _running(command, log) as process:
+    with (folder / "front.log").open("ab") as log, _running(command, subprocess.PIPE, log) as process:
         assert process.stdout is not None
         address = next((line for line in process.stdout if line.startswith(b"http://")), b"")
         if not address:
@@ -111,7 +112,7 @@ def running_gateway(folder: Path, config: Path) -> Iterator[str]:
     """The gateway's address, once it is ready."""
     url = "http://127.0.0.1:{port}".format(**yaml.safe_load(config.read_text())["server"])
     command = [sys.executable, "-m", "pointsman", "serve", "--config", str(config)]
-    with (folder / "gateway.log").open("ab") as log, _running(command, log) as process:
+    with (folder / "gateway.log").open("ab") as log, _running(command, log, log) as process:
         deadline = time.monotonic() + READY_S
         while not _ready(url):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -127,11 +128,11 @@ def _ready(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], log: Any) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: Sequence[str], out: Any, log: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A process for the length of a block; ended by its number, waited for."""
     path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env={**os.environ, "PYTHONPATH": path})
+    given = {**os.environ, "PYTHONPATH": path}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=log, env=given)
     try:
         yield process
     finally:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pointsman.cli.onboard_grading import CONSENSUS, Recorded
-from pointsman.cli.onboard_pool import Past
 from pointsman.errors import InputError
 from pointsman.estimate.embedder import Embedder
 from pointsman.onboard.choosing import most_telling, without_twins
@@ -17,6 +15,8 @@ from pointsman.onboard.opening import Chosen
 from pointsman.pool.probes import Probe, read_probes, spread_probes, suite
 from pointsman.records import Floats, Outcomes
 from pointsman.router import embed
+from pointsman.serve.onboarding.grading import CONSENSUS, Recorded
+from pointsman.serve.onboarding.past import Past
 
 DEFAULT = 64
 OF_PROBES = "probe:"

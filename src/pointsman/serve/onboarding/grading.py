@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pointsman.cli.onboard_pool import Past
 from pointsman.errors import InputError
 from pointsman.estimate.embedder import Embedder
 from pointsman.estimate.unseen.consensus import soft_scores
@@ -24,6 +23,7 @@ from pointsman.pool.settings import Settings
 from pointsman.router import embed
 from pointsman.serve.fitting import outcome_folders
 from pointsman.serve.onboarding.asking import ProbeAsking
+from pointsman.serve.onboarding.past import Past
 
 CONSENSUS = "consensus"
 JUDGED = frozenset({"judge", "pairwise"})

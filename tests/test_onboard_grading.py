@@ -13,9 +13,6 @@ import pytest
 
 from made_onboarding import answered
 from made_serving import model, settings_of
-from pointsman.serve.onboarding.grading import Graders, gradable, needs_judge, recorded_answers
-from pointsman.serve.onboarding.past import Past, find_model, read_past
-from pointsman.serve.onboarding.candidates import candidates_of, choose, choose_again, from_log
 from pointsman.errors import InputError
 from pointsman.estimate.embedders import load_embedder
 from pointsman.onboard.asking import Answered, OutOfMoney
@@ -24,6 +21,9 @@ from pointsman.pool.graders import Reply
 from pointsman.pool.probes.probe import Probe
 from pointsman.pool.settings import Settings
 from pointsman.serve.onboarding.asking import ProbeAsking, body_of
+from pointsman.serve.onboarding.candidates import candidates_of, choose, choose_again, from_log
+from pointsman.serve.onboarding.grading import Graders, gradable, needs_judge, recorded_answers
+from pointsman.serve.onboarding.past import Past, find_model, read_past
 
 PROMPTS = [f"Which colour has thing number {n}?" for n in range(40)]
 

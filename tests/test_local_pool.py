@@ -360,7 +360,7 @@ def test_an_interval_holds_the_mean_and_no_difference_has_no_width() -> None:
 def test_the_table_has_a_line_a_model() -> None:
     """In Markdown."""
     line = table([Against("local/x", 0.012345, 0.5, 0.55, 0.05, 0.01, 0.09)]).splitlines()[-1]
-    assert line == "| `local/x` | 0.0123 | 0.500 | 0.550 | +0.050 (+0.010 to +0.090) |"
+    assert line == "| local/x | 0.0123 | 0.500 | 0.550 | +0.050 (+0.010 to +0.090) |"
 
 
 # --- the sample data --------------------------------------------------------------------------------------------------

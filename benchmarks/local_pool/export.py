@@ -7,16 +7,14 @@ answers and graders in it, and `dataset.yaml`. Rows of anything else than these 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 
 from local_pool.settings import SETTINGS
-from pointsman.outcomes import ABOUT_FILE, COLUMNS, MAIN_FILE, About, Size, check, part_files, prompt_id_of, size_of
+from pointsman.outcomes import COLUMNS, About, Size, part_files, prompt_id_of, size_of, write_table
 from pointsman.pool.probes import Probe
 
 KEPT = (*COLUMNS, "answer", "grader")
@@ -38,7 +36,7 @@ def export(log: Path, folder: Path, probes: Sequence[Probe]) -> Size:
 
     Args:
         log: the gateway's outcomes; of the same probe and model the later row counts.
-        folder: is replaced file by file.
+        folder: is replaced, if it holds outcomes.
         probes: what was asked.
 
     Raises:
@@ -46,15 +44,7 @@ def export(log: Path, folder: Path, probes: Sequence[Probe]) -> Size:
     """
     table = latest(pq.read_table(path) for path in part_files(log))
     table = in_order(table, [prompt_id_of(one.prompt) for one in probes], [one.model for one in SETTINGS])
-    check(table, str(log))
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{MAIN_FILE}.partial"
-    pq.write_table(table.combine_chunks(), aside, compression="zstd", compression_level=19)
-    aside.replace(folder / MAIN_FILE)
-    aside = folder / f".{ABOUT_FILE}.partial"
-    said = {name: value for name, value in asdict(ABOUT).items() if value}
-    aside.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
-    aside.replace(folder / ABOUT_FILE)
+    write_table(table, folder, ABOUT, overwrite=True, optional=True)
     return size_of(table)
 
 

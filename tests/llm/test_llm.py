@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +14,13 @@ import openai
 import pytest
 from llm_server import missing, running_llm
 from openai import OpenAI
+from typer.testing import CliRunner
 
 from gateway_kit import MASTER, GatewayProcess, running_gateway
+from pointsman.cli.onboard import app
+from pointsman.outcomes import read
+from pointsman.pool.duties import read_duties
+from pointsman.pool.probes import spread_probes, suite, write_probes
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "installed")
 
@@ -42,6 +49,7 @@ def gateway(llm: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
     models = [
         {"id": "local/dear", "model": "smollm2", "rates": {"input": 10, "output": 20}, "quality": 0.8, "context": 2048},
         {"id": "local/cheap", "model": "smollm2", "rates": {"input": 1, "output": 2}, "quality": 0.7, "context": 2048},
+        {"id": "local/new", "model": "smollm2", "rates": {"input": 2, "output": 4}, "context": 2048, "duty": "waiting"},
     ]
     funds: list[dict[str, Any]] = [
         {"name": "all", "amount": 1_000},
@@ -145,3 +153,31 @@ def test_other_shapes_are_answered_too(client: OpenAI, gateway: GatewayProcess) 
     told = gateway.post("/v1/messages", {"model": "local/cheap", "max_tokens": 16, "messages": QUESTION}).json()
     assert told["content"][0]["text"]
     assert told["usage"]["output_tokens"] > 0
+
+
+def test_a_real_model_is_onboarded(gateway: GatewayProcess, tmp_path: Path) -> None:
+    """A waiting model answers probes for real: asked, graded, stored, paid from a fund of its own; then it serves."""
+    short = [probe for probe in suite() if probe.max_output_tokens <= 32 and len(probe.prompt) < 240]
+    probes = spread_probes(short, 20)
+    write_probes(probes, tmp_path / "probes.jsonl")
+    arguments = ["local/new", "--config", str(gateway.config), "--url", gateway.url, "--budget", "$0.05"]
+    arguments += [
+        "--probes",
+        str(tmp_path / "probes.jsonl"),
+        "--concurrency",
+        "2",
+        "--force-all",
+        "--no-wait",
+        "--json",
+    ]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    profile = json.loads(done.stdout.splitlines()[-1])
+    assert (profile["asked"], profile["graded"]) == (20, 20)
+    assert 0 < profile["spent_usd"] < 0.05
+    assert read_duties(gateway.state)["local/new"] == "serving"
+    stored = read(gateway.state / "outcomes")
+    assert set(stored.texts) == {probe.prompt for probe in probes}
+    assert math.isclose(profile["spent_usd"], float(stored.cost_usd.sum()), rel_tol=1e-9)
+    named = gateway.chat(model="local/new", messages=QUESTION, max_tokens=8)
+    assert named.headers["x-pointsman-model"] == "local/new"

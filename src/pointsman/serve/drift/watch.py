@@ -38,7 +38,8 @@ from pointsman.serve.scheme import NANO, Scheme
 
 FILE = "watch.npz"
 ROWS = 250  # exchanges, and feedbacks, that one look takes in: each takes some 80 µs from the queries of its worker
-FARTHEST_BEHIND = 2_500  # beyond these a look takes every so-manieth, evenly: which ones depends on nothing but counts
+FARTHEST_BEHIND = 1_000  # rows; with more to catch up with, a look takes every so-manieth of them, and
+SAMPLED = 50  # at most so many: which ones depends on nothing but counts, and a busy worker has other things to do
 SAVE_S = 60.0
 MOVED = 0.02  # mean estimated quality of a model: a fit that moves it by more is another reference
 MOVED_LENGTH = 0.1  # the same for its mean expected length, relative
@@ -212,7 +213,7 @@ class Watch:
 
 def _thinned(behind: int) -> int:
     """Every how-manieth row is taken in: each one, unless more have come than can be caught up with."""
-    return 1 if behind <= FARTHEST_BEHIND else math.ceil(behind / ROWS)
+    return 1 if behind <= FARTHEST_BEHIND else math.ceil(behind / SAMPLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,3 +82,23 @@ def test_a_tiny_certain_history_is_not_certain_of_other_things() -> None:
     assert (found.spread[0] < 0.05).all()
     assert found.spread[1, 1] > 0.3
     assert found.spread[1, 0] > found.spread[0, 0] + 0.02
+
+
+def test_nothing_is_surer_than_equal_scores() -> None:
+    """By hand: forty scores of 0 count as a variance of 0.25 / 41, so their mean has a standard error of 0.0123."""
+    vectors = np.eye(40, dtype=np.float32)
+    familiar = fit_familiar(vectors, np.zeros((40, 1)), seed=0)
+    assert familiar.least == pytest.approx([np.sqrt(0.25 / 41 / 40)])
+    texts = [f"What is {n} plus {n + 3}?" for n in range(40)]
+    history = Outcomes(
+        [str(n) for n in range(40)],
+        texts,
+        ["sums"] * 40,
+        ("one",),
+        np.zeros((40, 1)),
+        np.full((40, 1), 1e-4),
+        np.full((40, 1), 5.0),
+        np.full(40, 6.0),
+    )
+    fitted = fit_blend(history, embed(texts, load_embedder("wordllama")), seed=0)
+    assert (fitted.held_out.spread >= familiar.least - 1e-12).all()

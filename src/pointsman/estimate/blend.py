@@ -76,7 +76,8 @@ class Blend:
     def _assemble(self, quality: Floats, lengths: Floats, remoteness: Floats, input_tokens: Floats) -> Estimates:
         quality = self.correction.apply(quality)
         cost_usd, tokens = self.targets.to_money(lengths, input_tokens)
-        return Estimates(quality, cost_usd, tokens, self.spread.of(quality, remoteness))
+        spread = np.maximum(self.spread.of(quality, remoteness), self.familiar.least)
+        return Estimates(quality, cost_usd, tokens, spread)
 
 
 def fit_blend(history: Outcomes, prompts: Prompts, *, seed: int = 0, threads: int | None = None) -> Fitted:

@@ -30,7 +30,7 @@ from pointsman.serve.drift.forgetting import forgotten
 from pointsman.serve.drift.topics import keep_topics
 from pointsman.serve.knowing import How, know
 
-FORM = 4  # of a kept fit; another one is made where it was written in an older form
+FORM = 5  # of a kept fit; another one is made where it was written in an older form
 LEARNED = "learned"
 KEPT_FITS = 3  # the newest is used; the others let decisions made with them be made again
 SAMPLE = 3_000  # rows that stand for what comes, when prices are solved

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pointsman.estimate.drift.mix import Mix
 from pointsman.pool.settings import Settings
 from pointsman.serve.drift.topics import load_topics
-from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, learned_folder, load_learned, start_fit
+from pointsman.serve.fitting import Learned, fingerprint_of, fit_learned, load_learned, newest_fingerprint, start_fit
 from pointsman.serve.refitting import Requests
 
 log = logging.getLogger(__name__)
@@ -53,13 +53,13 @@ class Fits:
             if self._child.exitcode:
                 log.error("fitting estimators failed with code %s; the old ones stay in force", self._child.exitcode)
             self._child = None
-        newest = max(learned_folder(settings).glob("*.fit"), key=lambda path: path.stat().st_mtime, default=None)
-        if newest is None or newest.stem == self._fingerprint:
+        newest = newest_fingerprint(settings)
+        if newest is None or newest == self._fingerprint:
             return False
-        learned = load_learned(settings, newest.stem)
+        learned = load_learned(settings, newest)
         if learned is None:
             return False
-        self._fingerprint, self.learned = newest.stem, learned
+        self._fingerprint, self.learned = newest, learned
         self.mix = load_topics(settings.state, settings.learning.embedder)
         log.info("new estimators are in force, from %d outcomes", learned.rows)
         return True

@@ -108,8 +108,15 @@ def load_learned(settings: Settings, fingerprint: str) -> Learned | None:
 
 def newest_learned(settings: Settings) -> Learned | None:
     """The fit that was made last, whatever it depends on; None where there is none that can be read."""
-    paths = sorted(learned_folder(settings).glob("*.fit"), key=lambda path: path.stat().st_mtime)
-    return load_learned(settings, paths[-1].stem) if paths else None
+    newest = newest_fingerprint(settings)
+    return None if newest is None else load_learned(settings, newest)
+
+
+def newest_fingerprint(settings: Settings) -> str | None:
+    """Of the fit that was made last; None where there is none."""
+    paths = learned_folder(settings).glob("*.fit")
+    newest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+    return None if newest is None else newest.stem
 
 
 def fit_learned(settings: Settings, fingerprint: str) -> Learned | None:

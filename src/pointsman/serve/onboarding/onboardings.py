@@ -33,7 +33,7 @@ AT_ONCE = 2
 NICE = 10
 STOP_S = 10.0
 LAST_WORDS = 2_000  # characters
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (an address to ask, not to listen on)
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 (an address to ask, not to listen on)
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def command(settings: Settings, wanted: Wanted) -> list[str]:
 
 
 def own_address(server: ServerSettings) -> str:
-    """Where this gateway answers to itself."""
+    """Where a gateway with these settings is reached from its own machine."""
     host = EVERYWHERE.get(server.host, server.host)
     return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
 

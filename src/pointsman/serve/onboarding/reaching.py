@@ -13,11 +13,11 @@ from pathlib import Path
 from pointsman.errors import InputError
 from pointsman.pool.settings import Settings
 from pointsman.serve.onboarding.asking import Administration
+from pointsman.serve.onboarding.onboardings import own_address
 
 START_S = 180.0
 STOP_S = 40.0
 LOG = "gateway.log"
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 (where one listens, not what for)
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def reached(settings: Settings, config: Path, url: str | None, folder: Path) -> 
     Raises:
         InputError: nobody answers at `url`, or the one that was started doesn't get ready.
     """
-    admin = Administration(url or address(settings), settings.master_key)
+    admin = Administration(url or own_address(settings.server), settings.master_key)
     try:
         if admin.answers():
             yield admin, False
@@ -49,13 +49,6 @@ def reached(settings: Settings, config: Path, url: str | None, folder: Path) -> 
             yield admin, True
         finally:
             admin.close()
-
-
-def address(settings: Settings) -> str:
-    """Where the configuration's gateway is reached from this machine."""
-    host = settings.server.host
-    host = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{host}:{settings.server.port}"
 
 
 @contextmanager

@@ -42,7 +42,7 @@ docs: venv
 
 # Made with uv, which isn't needed otherwise. The file names no download address.
 lock:
-	uv pip compile pyproject.toml --extra fuse --extra onnx --extra otel --group dev --python-version 3.11 --universal \
+	uv pip compile pyproject.toml --extra demo --extra fuse --extra onnx --extra otel --group dev --python-version 3.11 --universal \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	uv pip compile --group llm --no-deps --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
 	  --no-header --quiet --output-file requirements-llm.lock

@@ -23,9 +23,13 @@ ALLOWED = {
     "batch": {"errors", "records", "outcomes", "estimate", "decide", "router"},
     "evaluate": {"errors", "records", "outcomes", "estimate", "decide", "router", "onboard"},
     "serve": {"errors", "records", "outcomes", "estimate", "decide", "router", "pool", "ledger", "onboard"},
+    "demo": {
+        *("errors", "records", "outcomes", "estimate", "decide", "router", "pool", "ledger", "onboard"),
+        *("batch", "evaluate", "serve"),
+    },
     "cli": {
         *("errors", "records", "outcomes", "estimate", "decide", "router", "batch", "evaluate", "__init__"),
-        *("pool", "ledger", "serve", "onboard"),
+        *("pool", "ledger", "serve", "onboard", "demo"),
     },
     "__main__": {"cli"},
     "__init__": {"errors", "records", "outcomes", "router"},

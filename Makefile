@@ -54,7 +54,6 @@ bench: venv
 
 docs: venv
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs out/docs
-	$(BIN)/python -m pytest tests/test_docs.py
 
 # Made with uv, which isn't needed otherwise. The file names no download address.
 lock:

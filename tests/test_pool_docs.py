@@ -22,7 +22,7 @@ EXAMPLES = [
     *re.findall(r"^```yaml\n(# pointsman.yaml\n.*?)^```", README, re.DOTALL | re.MULTILINE),
 ]
 TODAY = date(2026, 6, 1)
-SECTIONS = ("server", "routing", "failure", "learning", "telemetry")
+SECTIONS = ("server", "routing", "failure", "learning", "telemetry", "dashboard")
 MODEL = "models: [{id: p/m, base_url: 'http://127.0.0.1:9', rates: free}]\n"
 
 

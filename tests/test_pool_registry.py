@@ -355,7 +355,7 @@ def test_a_merge_of_itself_ends(tmp_path: Path) -> None:
 def test_every_setting_has_a_key() -> None:
     """Each field of a section can be set by exactly one key of the file."""
     defaults = Settings(models=())
-    for name in ("server", "routing", "failure", "learning", "telemetry"):
+    for name in ("server", "routing", "failure", "learning", "telemetry", "dashboard"):
         table: config_sections.Table = getattr(config_sections, name.upper())
         fields: Any = type(getattr(defaults, name)).__dataclass_fields__
         assert sorted(field for field, _ in table.values()) == sorted(fields)

@@ -137,8 +137,17 @@ export interface Neighbour {
   text: string | null; // null without the right to see prompts
   scores: Record<Id, number>;
 }
-export interface Stage { name: string; seconds: number }
-export interface Hop { model: Id; endpoint: string; fault: string | null; cost_nano: number; seconds: number }
+export interface Stage {
+  name: string;
+  seconds: number;
+}
+export interface Hop {
+  model: Id;
+  endpoint: string;
+  fault: string | null;
+  cost_nano: number;
+  seconds: number;
+}
 export interface Entry {
   number: number;
   at_s: number;
@@ -241,9 +250,16 @@ export interface TradeOff {
   funds: { name: string; unit: string; amount: number; least: number; most: number }[]; // sliders, configured funds alone
 }
 // POST /ui/api/trade-off/replay {funds: {name: amount}, knob: number}
-export interface Replayed { before: Outcome; after: Outcome; moved: number } // share of queries that go elsewhere
+export interface Replayed {
+  before: Outcome;
+  after: Outcome;
+  moved: number;
+} // share of queries that go elsewhere
 // POST /ui/api/trade-off/write (same body; needs changes)
-export interface Written { path: string; diff: string }
+export interface Written {
+  path: string;
+  diff: string;
+}
 
 // POST /ui/api/route {prompt, model?} -> as /v1/route, candidates as in Opened
 export interface Routed {
@@ -257,9 +273,19 @@ export interface Routed {
 // POST /ui/api/send {prompt, model?} (needs changes): the stream of /v1/chat/completions; headers x-pointsman-*
 
 // GET /ui/api/entries?fund=&kind=&before=&limit=
-export interface Entries { rows: Entry[]; next: number | null; kinds: string[]; funds: string[] }
+export interface Entries {
+  rows: Entry[];
+  next: number | null;
+  kinds: string[];
+  funds: string[];
+}
 // GET /ui/api/funds -> {funds: Fund[]} · POST /ui/api/audit
-export interface Audit { ok: boolean; entries: number; problems: string[]; took_s: number }
+export interface Audit {
+  ok: boolean;
+  entries: number;
+  problems: string[];
+  took_s: number;
+}
 // GET /ui/api/keys · POST (as /admin/keys; the answer has the secret, once) · DELETE /ui/api/keys/{id}
 export interface Key {
   id: string;

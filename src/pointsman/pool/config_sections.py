@@ -1,4 +1,5 @@
-"""The sections of a configuration that are plain tables of settings: server, routing, failure, learning, telemetry.
+"""The sections of a configuration that are plain tables of settings: server, routing, failure, learning, telemetry,
+dashboard.
 
 Each table says which key of the file sets which field, and how it is read; what the file leaves out keeps the default
 of `pool.settings`.
@@ -12,7 +13,19 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pointsman.pool.config_nodes import Entry
-from pointsman.pool.config_values import address, choice, nano, number, positive, seconds, size, text, truth, whole
+from pointsman.pool.config_values import (
+    address,
+    choice,
+    nano,
+    number,
+    positive,
+    seconds,
+    secret,
+    size,
+    text,
+    truth,
+    whole,
+)
 from pointsman.pool.settings import DriftSettings, FailureSettings, RoutingSettings, TelemetrySettings
 
 Table = Mapping[str, tuple[str, Callable[[Entry], Any]]]
@@ -118,6 +131,12 @@ TELEMETRY: Table = {
     "metrics_public": ("metrics_public", truth),
     "otlp": ("otlp", address),
     "keep_decisions": ("keep_decisions_s", some_time),
+}
+DASHBOARD: Table = {
+    "enabled": ("enabled", truth),
+    "key": ("key", secret),
+    "session": ("session_s", some_time),
+    "notice": ("notice", text),
 }
 
 

@@ -14,10 +14,20 @@ from pathlib import Path
 from pointsman.pool.config_funds import AUTO, read_aliases, read_funds
 from pointsman.pool.config_models import read_models
 from pointsman.pool.config_nodes import Entry, compose
-from pointsman.pool.config_sections import FAILURE, LEARNING, ROUTING, SERVER, TELEMETRY, folder, read_section
+from pointsman.pool.config_sections import (
+    DASHBOARD,
+    FAILURE,
+    LEARNING,
+    ROUTING,
+    SERVER,
+    TELEMETRY,
+    folder,
+    read_section,
+)
 from pointsman.pool.config_values import on_loopback, secret
 from pointsman.pool.duties import left_without
 from pointsman.pool.settings import (
+    DashboardSettings,
     FailureSettings,
     LearningSettings,
     RoutingSettings,
@@ -26,7 +36,7 @@ from pointsman.pool.settings import (
     TelemetrySettings,
 )
 
-SECTIONS = ("server", "routing", "failure", "learning", "telemetry")
+SECTIONS = ("server", "routing", "failure", "learning", "telemetry", "dashboard")
 KEYS = ("state", "master_key", "models", "funds", "aliases", *SECTIONS)
 STATE = "pointsman-state"
 
@@ -58,10 +68,12 @@ def read_settings(path: Path, environ: Mapping[str, str], today: date) -> Settin
         failure=read_section(given.get("failure"), FailureSettings, FAILURE),
         learning=read_section(given.get("learning"), LearningSettings, LEARNING),
         telemetry=read_section(given.get("telemetry"), TelemetrySettings, TELEMETRY),
+        dashboard=read_section(given.get("dashboard"), DashboardSettings, DASHBOARD),
         path=path,
     )
     _check_times(given.get("failure", top), settings.failure)
     _check_door(given.get("server", top), settings)
+    _check_dashboard(given.get("dashboard", top), settings)
     _check_auto(given.get("aliases", given["models"]), settings)
     return settings
 
@@ -71,6 +83,14 @@ def _check_times(entry: Entry, failure: FailureSettings) -> None:
         raise entry.refusal(
             f"a hold lives {failure.hold_s:g}s, less than an exchange may take ({failure.total_s:g}s)",
             "raise `hold`, or lower `total`",
+        )
+
+
+def _check_dashboard(entry: Entry, settings: Settings) -> None:
+    if settings.dashboard.key is not None and settings.dashboard.key == settings.master_key:
+        raise entry.refusal(
+            "the dashboard's `key` is the `master_key`, so whoever may look could change everything",
+            "give it a key of its own, or leave it out and sign in with the master key",
         )
 
 

@@ -218,6 +218,23 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """The dashboard at `/ui`.
+
+    Attributes:
+        enabled: whether anything answers there.
+        key: opens it to look at, without prompts and without a right to change anything; None for the master key alone.
+        session_s: how long a sign-in lasts.
+        notice: shown at the top of every page, "" for nothing.
+    """
+
+    enabled: bool = True
+    key: str | None = field(default=None, repr=False)
+    session_s: float = 12 * 3_600.0
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration, checked.
 
@@ -240,4 +257,5 @@ class Settings:
     failure: FailureSettings = FailureSettings()
     learning: LearningSettings = LearningSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    dashboard: DashboardSettings = DashboardSettings()
     path: Path | None = None

@@ -9,28 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from pointsman.errors import InputError
 from pointsman.serve import administration, endpoints, pages
 from pointsman.serve.client import Client, ClientGone, Receive, Scope, Send
 from pointsman.serve.gateway import Gateway
 from pointsman.serve.onboarding import pages as onboarding_pages
+from pointsman.serve.paths import Route
+from pointsman.serve.ui import routes as dashboard
+from pointsman.serve.ui.fence import fenced
 from pointsman.serve.wire.errors import Refusal
 
 log = logging.getLogger(__name__)
-
-Endpoint = Callable[[Gateway, Client, str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What answers at a path, by method. `anthropic`: errors in Anthropic's shape."""
-
-    methods: Mapping[str, Endpoint]
-    anthropic: bool = False
-
 
 QUERIES: Mapping[str, Route] = {
     "/chat/completions": Route({"POST": endpoints.chat}),
@@ -62,7 +53,12 @@ OTHERS: Mapping[str, Route] = {
     "/admin/onboardings": Route({"GET": onboarding_pages.list_all, "POST": onboarding_pages.start}),
 }
 # With and without /v1, since clients differ in what they take for the base address.
-ROUTES: Mapping[str, Route] = {**OTHERS, **QUERIES, **{f"/v1{path}": route for path, route in QUERIES.items()}}
+ROUTES: Mapping[str, Route] = {
+    **OTHERS,
+    **QUERIES,
+    **{f"/v1{path}": route for path, route in QUERIES.items()},
+    **dashboard.ROUTES,
+}
 # What follows the prefix is handed to the endpoint.
 PREFIXES: Mapping[str, Route] = {
     "/v1/decisions/": Route({"GET": pages.decision}),
@@ -72,6 +68,7 @@ PREFIXES: Mapping[str, Route] = {
     "/admin/alarms/": Route({"POST": administration.acknowledge}),
     "/admin/keys/": Route({"DELETE": administration.revoke_key}),
     "/admin/onboardings/": Route({"GET": onboarding_pages.one, "DELETE": onboarding_pages.cancel}),
+    **dashboard.PREFIXES,
 }
 
 
@@ -89,7 +86,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request, or the server's own beginning and end."""
         if scope["type"] == "http":
-            await self._answer(Client(scope, receive, send))
+            await self._answer(Client(scope, receive, fenced(scope["path"], send)))
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":

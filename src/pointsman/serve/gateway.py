@@ -27,6 +27,7 @@ from pointsman.pool.reload import Stamp, changed, stamp
 from pointsman.pool.settings import Settings
 from pointsman.serve.access import Keys, Principal
 from pointsman.serve.again.beliefs import Beliefs
+from pointsman.serve.beating import Beating
 from pointsman.serve.build import build_scheme
 from pointsman.serve.connector import TellingConnector
 from pointsman.serve.conversations import looked_for
@@ -52,6 +53,7 @@ from pointsman.serve.shadow import Shadow
 from pointsman.serve.switchboard import Switchboard
 from pointsman.serve.till import Till
 from pointsman.serve.traces import Traces
+from pointsman.serve.ui.front import Front
 from pointsman.serve.wire.query import Query
 
 TICK_S = 1.0
@@ -86,6 +88,7 @@ class Gateway:
         self.keys = Keys(settings.state / "keys.sqlite", settings.master_key)
         self.journal = Journal(settings.state / "decisions.sqlite", settings.telemetry.keep_decisions_s)
         self.owner = Owner(settings.state)
+        self.front = Front(settings.state)
         self.duties, self.onboardings = Duties(settings.state), Onboardings(settings)
         self.drifting = Drifting(settings.state, self.onboardings, self.metrics)
         self._forgotten, self._forgotten_stamp = forgotten(settings.state), stamp(settings.state / FORGOTTEN)
@@ -97,12 +100,15 @@ class Gateway:
         self._embedder = load_embedder(settings.learning.embedder)
         self.fits = Fits(settings)
         self._priced_s = time.time()
-        self._granted: dict[str, int] = {}
+        self.granted_ns: dict[str, int] = {}
         self._beliefs = Beliefs(settings.state)
         self._watched = self._stamp()
         self._keeping = Keeping(settings.state)
         self._priced_at = self._built_at = self._stored_at = time.monotonic()
-        self.recorder = Recorder(settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as)
+        self.beating = Beating(settings.state, self.owner.name, number)
+        self.recorder = Recorder(
+            settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as, self.beating.pulse
+        )
         self.rig: Rig
         self.shadow: Shadow
         self._clockwork: asyncio.Task[None] | None = None
@@ -136,6 +142,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Books and writes everything that is left."""
+        self.front.close()
         self.recorder.tell()
         if self._clockwork is not None:
             self._clockwork.cancel()
@@ -144,6 +151,7 @@ class Gateway:
             await self.rig.session.close()
         await asyncio.to_thread(self.onboardings.close)
         self.recorder.close()
+        self.beating.close(time.time())
         self.drifting.close()
         self.till.close()
         self.journal.close()
@@ -164,9 +172,9 @@ class Gateway:
         """Swaps a scheme in whose funds or models may differ from the last one's."""
         self.till.declare(scheme.ledger_funds)
         for rule in scheme.funds:
-            if rule.window.kind == "none" and rule.name not in self._granted:
+            if rule.window.kind == "none" and rule.name not in self.granted_ns:
                 first = next(iter(self.till.book.entries(fund=rule.name)), None)
-                self._granted[rule.name] = time.time_ns() if first is None else first.at_ns
+                self.granted_ns[rule.name] = time.time_ns() if first is None else first.at_ns
         self.traffic.forget()
         self.switchboard.scheme = scheme
 
@@ -244,7 +252,7 @@ class Gateway:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            for step in (self._look_around, self._solve, self._learn, self._watch_drift):
+            for step in (self._look_around, self._beat, self._solve, self._learn, self._watch_drift):
                 try:
                     await step()
                 except InputError as error:
@@ -264,6 +272,12 @@ class Gateway:
         self.onboardings.look()
         await asyncio.to_thread(self._book.checkpoint)
         self.show()
+
+    async def _beat(self) -> None:
+        """What the last steps came to and where the funds stand, for the charts of the dashboard."""
+        now = time.time()
+        if self.beating.due(now):
+            await self.beating.keep(now, self.till.recent(), prices_of(self.scheme), self.settings.dashboard)
 
     def _end_orphans(self) -> None:
         now = time.time_ns()
@@ -296,7 +310,7 @@ class Gateway:
         self._priced_at = now
         self.traffic.passed(passed)
         scheme = self.scheme
-        program = posed(scheme, self.traffic, self.till.by_fund(), self._granted, time.time_ns())
+        program = posed(scheme, self.traffic, self.till.by_fund(), self.granted_ns, time.time_ns())
         price = await asyncio.to_thread(solved, scheme, program)
         if self.scheme is scheme:  # else something else was swapped in meanwhile: the next solve is for that
             self.switchboard.scheme, self._priced_s = with_prices(scheme, price), time.time()
@@ -370,7 +384,7 @@ class Gateway:
 def _secrets(settings: Settings) -> list[str]:
     """What must never be in a log."""
     keys = [endpoint.key for model in settings.models for endpoint in model.endpoints]
-    return [key for key in (*keys, settings.master_key) if key]
+    return [key for key in (*keys, settings.master_key, settings.dashboard.key) if key]
 
 
 def _needs_restart(old: Settings, new: Settings) -> list[str]:

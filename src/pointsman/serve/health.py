@@ -48,6 +48,11 @@ class Health:
             return "open"
         return "probing" if pulse.probing else "open" if now >= pulse.rests_until else "closed"
 
+    def rests_s(self, name: str, now: float) -> float | None:
+        """For how much longer an endpoint isn't asked; None for one that may be."""
+        pulse = self._pulses.get(name)
+        return None if pulse is None or self.state(name, now) != "closed" else pulse.rests_until - now
+
     def up(self, endpoints: Sequence[Endpoint], now: float) -> bool:
         """Whether any of a model's endpoints may be asked; quick while nothing has ever failed."""
         return not self._pulses or any(self.state(each.name, now) == "open" for each in endpoints)

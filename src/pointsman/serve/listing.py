@@ -18,7 +18,7 @@ import orjson
 from pointsman.errors import InputError
 from pointsman.pool.billing import unit_costs
 from pointsman.pool.cards import Duty
-from pointsman.pool.duties import read_given, with_duties
+from pointsman.pool.duties import Given, read_given, with_duties
 from pointsman.pool.settings import Settings
 from pointsman.serve.build import believed
 from pointsman.serve.drift.forgetting import forgotten
@@ -73,10 +73,31 @@ def listed(settings: Settings, day: date) -> list[Listed]:
     Raises:
         InputError: duties or decisions that can't be read.
     """
-    given = read_given(settings.state)
-    settings = with_duties(settings, {model: one.duty for model, one in given.items()})
-    learned, since = newest_learned(settings), forgotten(settings.state)
     tallies, served = _journal(settings.state / JOURNAL)
+    return told_of(settings, day, read_given(settings.state), newest_learned(settings), tallies, served)
+
+
+def told_of(
+    settings: Settings,
+    day: date,
+    given: Mapping[str, Given],
+    learned: Learned | None,
+    tallies: Mapping[str, ModelTally],
+    served: Counter[str],
+) -> list[Listed]:
+    """The same from what is known already.
+
+    Args:
+        given: duties given since the configuration was written.
+        learned: the fit in force.
+        tallies: what answers added up to, by model.
+        served: how many of the latest exchanges a client was served by each.
+
+    Raises:
+        InputError: what is forgotten can't be read.
+    """
+    settings = with_duties(settings, {model: one.duty for model, one in given.items()})
+    since = forgotten(settings.state)
     expected = believed(settings, learned, tallies, day, since)
     quality, spread = expected.quality.mean(axis=0), expected.spread.mean(axis=0)
     costs = unit_costs(settings.models, day)

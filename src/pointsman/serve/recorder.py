@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from pointsman.serve.journal import Journal
 from pointsman.serve.logs import Logs
 from pointsman.serve.metrics import Metrics
 from pointsman.serve.prompts import Prompts
+from pointsman.serve.pulse import ONBOARDING, Pulse
 from pointsman.serve.scheme import NANO
 from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
@@ -29,7 +31,6 @@ from pointsman.serve.wire.query import Query
 STORED_ROWS = 500  # outcomes that are written as one part
 TELL_S = 0.05  # how long exchanges are gathered for log and metrics
 FEEDBACK = "feedback"  # who made a score: whoever asked
-ONBOARDING = "onboard-"  # how ids of onboardings' keys begin
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Recorder:
     Args:
         settings: what to keep, and where.
         recorded_as: a model's name in outcomes.
+        pulse: told of everything that ended, and of scores.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Recorder:
         logs: Logs,
         traces: Traces | None,
         recorded_as: Callable[[str], str],
+        pulse: Pulse,
     ) -> None:
         self.store_prompts = settings.learning.store_prompts
         self._journal, self._metrics, self._logs, self._traces = journal, metrics, logs, traces
-        self._recorded_as = recorded_as
+        self._recorded_as, self._pulse = recorded_as, pulse
         self._outcomes = OutcomeLog(settings.state / "outcomes")
         self._prompts = Prompts(settings.state / "prompts.sqlite", settings.telemetry.keep_decisions_s)
         self._rows: list[OutcomeRow] = []
@@ -94,6 +97,7 @@ class Recorder:
         try:
             for finished in ended:
                 self._metrics.observe(finished)
+            self._pulse.note(ended, time.time())
             self._logs.exchange(*ended)
             if self._traces is not None:
                 for finished in ended:
@@ -145,6 +149,8 @@ class Recorder:
     def score(self, decision_id: str, score: float) -> bool:
         """Feedback: completes the outcome of a decision; False where nobody knows it."""
         known = self._journal.feedback(decision_id, score)
+        if known:
+            self._pulse.score(score, time.time())
         try:
             row = self._prompts.get(decision_id) if known else None
         except sqlite3.Error as error:  # the journal has the score; what can't be read is its prompt alone

@@ -1,0 +1,5 @@
+import { Page } from "../parts";
+
+export default function NowPage() {
+  return <Page title="Now" />;
+}

@@ -1,0 +1,142 @@
+// Before and after: what a proposal would have made of the same queries.
+import type { ComponentChildren } from "preact";
+import { amount, brief, money, percent, score } from "../../format";
+import { Model } from "../../parts";
+import type { Id, Outcome, Replayed } from "../../types";
+
+/** The models of either, the one with the largest share in force first. */
+export function modelsOf({ before, after }: Replayed): Id[] {
+  const ids = [...new Set([...Object.keys(before.shares), ...Object.keys(after.shares)])];
+  const share = (id: Id): number => Math.max(before.shares[id] ?? 0, after.shares[id] ?? 0);
+  return ids.filter((id) => share(id) > 0.0005).sort((a, b) => share(b) - share(a));
+}
+
+interface Props {
+  replayed: Replayed;
+  changed: boolean;
+}
+
+export function Compare({ replayed, changed }: Props) {
+  const { before, after } = replayed;
+  return (
+    <table class="table compare">
+      <caption class="sr">What the change would have made of the same queries</caption>
+      <thead>
+        <tr>
+          <th scope="col">The same queries</th>
+          <th scope="col" class="num">
+            In force
+          </th>
+          <th scope="col" class="num">
+            Proposed
+          </th>
+          <th scope="col" class="num">
+            Change
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        <Line name="Mean quality" was={before.quality} is={after.quality} show={score} good={1} changed={changed} />
+        <Line name="Money" was={before.cost_nano} is={after.cost_nano} show={money} good={-1} changed={changed} />
+        <Line
+          name="Served"
+          was={before.served}
+          is={after.served}
+          show={(v) => percent(v, 1)}
+          good={1}
+          changed={changed}
+        />
+      </tbody>
+      <tbody>
+        <Part name="Share of queries" />
+        {modelsOf(replayed).map((id) => (
+          <Line
+            key={id}
+            name={<Model id={id} />}
+            was={before.shares[id] ?? 0}
+            is={after.shares[id] ?? 0}
+            show={(v) => percent(v, 1)}
+            good={0}
+            changed={changed}
+          />
+        ))}
+      </tbody>
+      {before.funds.length > 0 && <Funds before={before} after={after} changed={changed} />}
+    </table>
+  );
+}
+
+const Part = ({ name }: { name: string }) => (
+  <tr class="part">
+    <th scope="rowgroup" colSpan={4}>
+      {name}
+    </th>
+  </tr>
+);
+
+function Funds({ before, after, changed }: { before: Outcome; after: Outcome; changed: boolean }) {
+  return (
+    <tbody>
+      <Part name="Spent of a fund, in the time of these queries" />
+      {before.funds.map((was) => {
+        const is = after.funds.find((one) => one.fund === was.fund);
+        return (
+          <tr key={was.fund}>
+            <th scope="row">{was.fund}</th>
+            <td class="num">{spent(was)}</td>
+            <td class="num">{is ? spent(is) : "–"}</td>
+            <td class="num">{changed && is ? runsOut(is) : runsOut(was)}</td>
+          </tr>
+        );
+      })}
+    </tbody>
+  );
+}
+
+type FundOutcome = Outcome["funds"][number];
+
+const spent = (fund: FundOutcome): string => `${amount(fund.spent, fund.unit)} of ${amount(fund.amount, fund.unit)}`;
+
+const runsOut = (fund: FundOutcome): string =>
+  fund.runs_out === null ? "lasts" : `empty after ${percent(fund.runs_out)} of them`;
+
+interface LineProps {
+  name: ComponentChildren;
+  was: number;
+  is: number;
+  show: (value: number) => string;
+  good: -1 | 0 | 1; // which way is for the better
+  changed: boolean;
+}
+
+function Line({ name, was, is, show, good, changed }: LineProps) {
+  const by = is - was;
+  const way = Math.abs(by) < 1e-9 || good === 0 ? "" : by * good > 0 ? "better" : "worse";
+  const sign = by > 0 ? "+" : by < 0 ? "−" : "±";
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td class="num">{show(was)}</td>
+      <td class="num">{changed ? show(is) : "–"}</td>
+      <td class={`num ${changed ? way : ""}`}>{changed ? `${sign}${show(Math.abs(by))}` : "–"}</td>
+    </tr>
+  );
+}
+
+/** The change in one sentence, also for screen readers as it moves. */
+export function inWords({ before, after, moved }: Replayed): string {
+  const quality = after.quality - before.quality;
+  const way = quality >= 0 ? "gains" : "loses";
+  const cost = before.cost_nano > 0 ? after.cost_nano / before.cost_nano - 1 : 0;
+  const dearer = cost >= 0 ? "more" : "less";
+  const top = modelsOf({ before, after, moved })
+    .map((id): [Id, number] => [id, (after.shares[id] ?? 0) - (before.shares[id] ?? 0)])
+    .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]))[0];
+  const mover = top && Math.abs(top[1]) >= 0.005 ? ` ${brief(top[0])} would serve ${points(top[1])}.` : "";
+  return (
+    `${percent(moved, 1)} of the queries would go elsewhere: quality ${way} ${score(Math.abs(quality))}, ` +
+    `${percent(Math.abs(cost))} ${dearer} money.${mover}`
+  );
+}
+
+const points = (share: number): string => `${percent(Math.abs(share), 1)} ${share > 0 ? "more" : "fewer"} of them`;

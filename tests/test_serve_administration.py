@@ -18,10 +18,10 @@ from made_serving import USD, Talk, model, settings_of
 from pointsman.pool.settings import FundRule, TelemetrySettings, WindowRule
 from pointsman.serve.administration import (
     KEY_FIELDS,
-    _key_arguments,
     audit,
     config,
     create_key,
+    key_arguments,
     list_keys,
     reload,
     revoke_key,
@@ -82,7 +82,7 @@ def test_all_fields_by_hand() -> None:
         "tokens_per_minute": 0,
     }
     assert set(given) == set(KEY_FIELDS) == set(NEW_KEY["properties"])
-    assert _key_arguments(given, NOW) == {
+    assert key_arguments(given, NOW) == {
         "id": "team-a",
         "models": ("p/*",),
         "tags": ("eu",),
@@ -95,7 +95,7 @@ def test_all_fields_by_hand() -> None:
 
 def test_nothing_is_asked_for() -> None:
     """Without a field there is no limit of that kind."""
-    found = _key_arguments({}, NOW)
+    found = key_arguments({}, NOW)
     assert (found["models"], found["tags"]) == ((), ())
     assert all(found[name] is None for name in found if name not in {"models", "tags"})
 
@@ -105,10 +105,10 @@ def test_nothing_is_asked_for() -> None:
 def test_budgets_are_exact(nano: int) -> None:
     """Any number of nano-dollars, written as text, is that many; and as JSON's number where it has few digits."""
     text = f"{nano // USD}.{nano % USD:09d}"
-    budget = _key_arguments({"budget_usd": text}, NOW)["budget"]
+    budget = key_arguments({"budget_usd": text}, NOW)["budget"]
     assert budget == Budget(nano, WindowRule())
     cents = nano // 10**7 % 10**9
-    assert _key_arguments({"budget_usd": cents / 100}, NOW)["budget"].amount_nano == cents * 10**7
+    assert key_arguments({"budget_usd": cents / 100}, NOW)["budget"].amount_nano == cents * 10**7
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_budgets_are_exact(nano: int) -> None:
 )
 def test_windows(given: Any, window: WindowRule) -> None:
     """Once and for all, rolling, or by the calendar."""
-    assert _key_arguments({"budget_usd": 1, "budget_window": given}, NOW)["budget"].window == window
+    assert key_arguments({"budget_usd": 1, "budget_window": given}, NOW)["budget"].window == window
 
 
 WRONG: dict[str, list[Any]] = {
@@ -142,7 +142,7 @@ WRONG: dict[str, list[Any]] = {
 def test_fields_of_the_wrong_kind_are_named(field: str, value: Any) -> None:
     """A refusal with the field's name, never another error."""
     with pytest.raises(Refusal) as caught:
-        _key_arguments({field: value}, NOW)
+        key_arguments({field: value}, NOW)
     assert (caught.value.status, caught.value.param) == (400, field)
 
 
@@ -163,10 +163,10 @@ def test_fields_of_the_wrong_kind_are_named(field: str, value: Any) -> None:
 def test_odd_windows_are_refused(window: Any) -> None:
     """What is no window is said to be none, and a window without a budget is of no use."""
     with pytest.raises(Refusal) as caught:
-        _key_arguments({"budget_usd": 1, "budget_window": window}, NOW)
+        key_arguments({"budget_usd": 1, "budget_window": window}, NOW)
     assert caught.value.param == "budget_window"
     with pytest.raises(Refusal):
-        _key_arguments({"budget_window": {"every": "day"}}, NOW)
+        key_arguments({"budget_window": {"every": "day"}}, NOW)
 
 
 JSON = st.recursive(
@@ -183,7 +183,7 @@ JSON = st.recursive(
 def test_whatever_comes_is_read_or_refused(given: dict[str, Any]) -> None:
     """No JSON value in any field makes another error than a refusal."""
     with suppress(Refusal):
-        _key_arguments(given, NOW)
+        key_arguments(given, NOW)
 
 
 # Who may, and what becomes of it

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 from playwright.sync_api import Page, Route
 
-from gateway_kit import MASTER, GatewayProcess, wait_until
+from gateway_kit import GatewayProcess, wait_until
 from stub_upstream import start_stub
 from ui.world import NOTICE, history, seeded_gateway
 
@@ -92,10 +93,9 @@ def _answer(route: Route, told: dict[str, Any]) -> None:
 
 def main() -> None:
     """Records anew."""
-    with tempfile.TemporaryDirectory() as folder, start_stub() as stub:
-        with seeded_gateway(Path(folder), stub) as gateway:
-            steady(gateway)
-            RECORDED.write_text(json.dumps(record(gateway), indent=0) + "\n")
+    with tempfile.TemporaryDirectory() as folder, start_stub() as stub, seeded_gateway(Path(folder), stub) as gateway:
+        steady(gateway)
+        RECORDED.write_text(json.dumps(record(gateway), indent=0) + "\n")
 
 
 def steady(gateway: GatewayProcess, queries: int = 240) -> None:
@@ -108,7 +108,7 @@ def steady(gateway: GatewayProcess, queries: int = 240) -> None:
         if number % 4 == 0 and answer.status_code == 200:
             score = {"decision_id": answer.headers["x-pointsman-decision-id"], "score": (number % 10) / 10}
             gateway.post("/v1/feedback", score)
-        wait_until(lambda: True)
+        time.sleep(0.15)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Decisions by the thousand, written into a state folder by the journal's own code: simulated, the same each time.
+"""Decisions by the thousand, written into a state folder by the gateway's own code: simulated, the same each time.
 
     outcomes = simulate(600, seed=5).only(columns)
-    fill(state / "decisions.sqlite", outcomes, count=10_000, until_s=time.time(), seed=5)
+    fill(state, outcomes, count=10_000, until_s=time.time(), seed=5)
 
 Their candidates have the truth with some noise as estimates and prices that rise slowly; some answers come from the
-second choice after a fault, some are refused, a fifth have feedback. Nothing of it is in the ledger.
+second choice after a fault, some are refused, a fifth have feedback. The journal and the pulse have it, the ledger
+has not.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pointsman.pool.cards import Usage
 from pointsman.records import Candidate, Outcomes
 from pointsman.serve.finished import Finished, Hop
 from pointsman.serve.journal import Journal
+from pointsman.serve.pulse import STEP_S, Pulse
+from pointsman.serve.pulse_file import PulseFile
 
 SPAN_S = 2 * 3_600.0
 KEEP_S = 7 * 86_400.0
@@ -51,17 +54,21 @@ class Rested:
         }
 
 
-def fill(path: Path, outcomes: Outcomes, count: int, until_s: float, seed: int) -> None:
+def fill(state: Path, outcomes: Outcomes, count: int, until_s: float, seed: int) -> None:
     """Writes so many decisions of the two hours before a moment, the latest last."""
-    lots = np.random.default_rng(seed)
-    with closing(Journal(path, KEEP_S, limit=2 * AT_ONCE)) as journal:
+    lots, pulse = np.random.default_rng(seed), Pulse()
+    with closing(Journal(state / "decisions.sqlite", KEEP_S, limit=2 * AT_ONCE)) as journal:
         for number, (finished, score) in enumerate(_made(outcomes, count, until_s, lots)):
             assert journal.add(finished)
+            pulse.note([finished], finished.at_ns / NANO)
             if score is not None:
                 assert journal.feedback(finished.decision_id, score)
+                pulse.score(score, finished.at_ns / NANO)
             if number % (AT_ONCE // 2) == 0:
                 assert journal.flush(60)
         assert journal.flush(60)
+    with closing(PulseFile(state / "pulse.sqlite", "made")) as file:
+        file.write(pulse.take(until_s + 2 * STEP_S), {})
 
 
 def _made(

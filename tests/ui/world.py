@@ -78,7 +78,7 @@ def seeded_gateway(folder: Path, stub: Stub, *, decisions: int = DECISIONS) -> I
     past = history()
     folder.mkdir(parents=True, exist_ok=True)
     write(past, folder / "history")
-    fill(folder / "state" / "decisions.sqlite", past, decisions, time.time() - 30, SEED)
+    fill(folder / "state", past, decisions, time.time() - 30, SEED)
     Alarms(folder / "state").raise_(alarm(time.time()))
     for entry in model_entries(stub):
         stub.script(entry["model"], text=ANSWER)

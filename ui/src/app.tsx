@@ -6,7 +6,7 @@ import { Help } from "./help";
 import { useKeys } from "./keys";
 import { Nav } from "./nav";
 import { alarmsOpen, load } from "./now-store";
-import { Failed, Loading, Notice, Sayings } from "./parts";
+import { Empty, Failed, Loading, Notice, Page, Sayings } from "./parts";
 import { place } from "./router";
 import { arrive, session } from "./session";
 import { SignIn } from "./sign-in";
@@ -83,7 +83,19 @@ function LazyPage({ page, rest }: { page: string; rest: string }) {
       .catch(() => setProblem(new Error("This page couldn't be fetched; the gateway may have been updated.")));
   }, [page, load]);
   useEffect(() => window.scrollTo(0, 0), [page]);
-  if (!load) return <Failed error={new Error(`There is no page "${page}".`)} />;
-  if (problem) return <Failed error={problem} again={() => window.location.reload()} />;
+  if (!load) {
+    return (
+      <Page title="Page not found">
+        <Empty title={`There is no page “${page}”`}>The navigation leads to all there are.</Empty>
+      </Page>
+    );
+  }
+  if (problem) {
+    return (
+      <Page title="Page not loaded">
+        <Failed error={problem} again={() => window.location.reload()} />
+      </Page>
+    );
+  }
   return Shown ? <Shown rest={rest} /> : <Loading />;
 }

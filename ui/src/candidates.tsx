@@ -43,7 +43,9 @@ export function Candidates({ rows, chosen, ahead = false }: Props) {
               <span class="sr">Quality less charge</span>
               <Ticks from={from} />
             </th>
-            <th scope="col" class="num">Quality</th>
+            <th scope="col" class="num">
+              Quality
+            </th>
             <th scope="col" class="num">
               Charge
             </th>

@@ -20,8 +20,6 @@ interface Props {
   /** One sentence that says what is to be seen. */
   label: string;
   table?: () => Shown;
-  /** Charts of one group share their crosshair. */
-  group?: string;
   onClick?: (params: { name: string; seriesName?: string; dataIndex: number; data: unknown }) => void;
 }
 
@@ -65,6 +63,8 @@ const axisOf = (c: Colours) => ({
   splitArea: { show: false },
 });
 
+const legendOf = (c: Colours) => ({ textStyle: { color: c.text }, itemWidth: 10, itemHeight: 10, itemGap: 14 });
+
 type Plain = Record<string, unknown>;
 const plain = (value: unknown): value is Plain =>
   typeof value === "object" &&
@@ -88,18 +88,12 @@ function dressed(given: Props["option"], c: Colours): Option {
     if (Array.isArray(axes)) option[key] = axes.map((axis) => over(axisOf(c), axis as Plain));
     else if (plain(axes)) option[key] = over(axisOf(c), axes);
   }
-  const legend = option.legend;
-  if (plain(legend)) {
-    option.legend = over(
-      { textStyle: { color: c.text }, itemWidth: 10, itemHeight: 10, itemGap: 14, icon: "roundRect" },
-      legend,
-    );
-  }
+  if (plain(option.legend)) option.legend = over(legendOf(c), option.legend);
   return option as Option;
 }
 
 /** A chart of fixed height and of the width that it finds. */
-export function Chart({ option, height, label, table, group, onClick }: Props) {
+export function Chart({ option, height, label, table, onClick }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<ECharts | null>(null);
   const click = useRef(onClick);
@@ -115,14 +109,10 @@ export function Chart({ option, height, label, table, group, onClick }: Props) {
   useEffect(() => {
     let gone = false;
     let watcher: ResizeObserver | undefined;
-    void loadLibrary().then(({ init, connect }) => {
+    void loadLibrary().then(({ init }) => {
       if (gone || !box.current) return;
       const made = init(box.current, null, { renderer: "canvas" });
       chart.current = made;
-      if (group) {
-        made.group = group;
-        connect(group);
-      }
       made.on("click", (params) => click.current?.(params as never));
       made.setOption(dressed(wanted.current.option, wanted.current.c), true);
       watcher = new ResizeObserver(() => made.resize());
@@ -135,7 +125,7 @@ export function Chart({ option, height, label, table, group, onClick }: Props) {
       chart.current?.dispose();
       chart.current = null;
     };
-  }, [group]);
+  }, []);
 
   useEffect(() => {
     chart.current?.setOption(dressed(option, c), { replaceMerge: ["series"], lazyUpdate: true });
@@ -143,7 +133,14 @@ export function Chart({ option, height, label, table, group, onClick }: Props) {
 
   return (
     <figure class="chart" data-drawn={drawn ? "" : undefined}>
-      <div ref={box} class="chart-canvas" role="img" aria-label={label} style={{ height }} hidden={shown} />
+      <div
+        ref={box}
+        class="chart-canvas"
+        role="img"
+        aria-label={label}
+        style={{ height: `${height}px` }}
+        hidden={shown}
+      />
       {shown && table && <ShownAsTable id={id} label={label} table={table()} height={height} />}
       {table && (
         <button
@@ -163,7 +160,13 @@ export function Chart({ option, height, label, table, group, onClick }: Props) {
 
 function ShownAsTable({ id, label, table, height }: { id: string; label: string; table: Shown; height: number }) {
   return (
-    <section id={id} class="chart-table" style={{ maxHeight: Math.max(height, 160) }} tabIndex={0} aria-label={label}>
+    <section
+      id={id}
+      class="chart-table"
+      style={{ maxHeight: `${Math.max(height, 160)}px` }}
+      tabIndex={0}
+      aria-label={label}
+    >
       <table class="table">
         <thead>
           <tr>

@@ -52,13 +52,13 @@ export function amount(value: number | null | undefined, unit: string): string {
   return unit === "usd" ? money(value) : `${short(value)} ${unit}`;
 }
 
-/** A fund's price as quality per whole unit that people think in: a dollar, 1,000 tokens, 1,000 requests. */
+/** A fund's price as quality per whole unit that people think in: a dollar, a million tokens, a thousand requests. */
 export function perUnit(unit: string): string {
-  return unit === "usd" ? "quality per $" : `quality per 1k ${unit}`;
+  return unit === "usd" ? "quality per $" : unit === "tokens" ? "quality per 1M tokens" : `quality per 1k ${unit}`;
 }
 
 /** The factor from quality per unit of a fund (nano-dollar, token, request) to `perUnit`. */
-export const priceScale = (unit: string): number => (unit === "usd" ? NANO : 1e3);
+export const priceScale = (unit: string): number => (unit === "usd" ? NANO : unit === "tokens" ? 1e6 : 1e3);
 
 export const price = (value: number | null | undefined, unit: string): string =>
   value === null || value === undefined ? NONE : trim(value * priceScale(unit));
@@ -126,6 +126,8 @@ const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 export const time = (at_s: number): string => TIME.format(at_s * 1000);
 export const minute = (at_s: number): string => MINUTE.format(at_s * 1000);
 export const day = (at_s: number): string => DAY.format(at_s * 1000);
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+export const date = (at_s: number): string => DATE.format(at_s * 1000);
 export const whole = (at_s: number): string => WHOLE.format(at_s * 1000);
 
 /** The time alone if it is within a day of now, else with its date. */

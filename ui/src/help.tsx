@@ -10,7 +10,7 @@ const OTHER = [
 
 export function Help({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keyboard" onClose={onClose}>
+    <Dialog title="Shortcuts" onClose={onClose}>
       <table class="table">
         <thead class="sr">
           <tr>

@@ -93,7 +93,7 @@ export function Nav({ onHelp }: { onHelp: () => void }) {
           <Choice<Mode> label="Colours" value={mode.value} options={MODES} onChange={setMode} />
           <div class="row between">
             <button type="button" class="button plain little" onClick={onHelp}>
-              Keys <kbd>?</kbd>
+              Shortcuts <kbd>?</kbd>
             </button>
             {who?.needs_key && (
               <button

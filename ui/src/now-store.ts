@@ -50,7 +50,7 @@ function step(pulse: Events["pulse"]): void {
   const since = pulse.point.t - minutes.peek() * 60;
   const coarse = have.step_s > 2.5;
   const last = have.points.at(-1)?.t ?? 0;
-  if (coarse && pulse.point.t - last >= 2 * have.step_s) void load();
+  if (coarse && pulse.point.t - last >= Math.max(2 * have.step_s, 20)) void load();
   const points = coarse || pulse.point.t <= last ? have.points : [...have.points, pulse.point];
   const funds = coarse || pulse.funds.t <= last ? have.fund_points : [...have.fund_points, pulse.funds];
   now.value = {

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Field } from "./parts";
 import { session, signIn } from "./session";
 import { useTitle } from "./use";
@@ -8,6 +8,8 @@ export function SignIn() {
   const [key, setKey] = useState("");
   const [changes, setChanges] = useState(false);
   const [problem, setProblem] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const [busy, setBusy] = useState(false);
   const send = (event: Event) => {
     event.preventDefault();
@@ -29,6 +31,7 @@ export function SignIn() {
           {(ids) => (
             <input
               {...ids}
+              ref={field}
               class="input"
               type="password"
               autocomplete="current-password"

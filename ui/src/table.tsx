@@ -108,7 +108,7 @@ export function Table<T>({
   const room = (rowsAway: number) =>
     rowsAway > 0 && (
       <tr class="room">
-        <td colSpan={shown.length} style={{ height: rowsAway * rowHeight }} />
+        <td colSpan={shown.length} style={{ height: `${rowsAway * rowHeight}px` }} />
       </tr>
     );
 

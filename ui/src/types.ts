@@ -213,7 +213,7 @@ export interface Models {
   likeness_why: string; // why there is none
   calibration: Calibration[];
 }
-// GET /ui/api/onboardings · POST {model, budget_usd, probes?} · DELETE /ui/api/onboardings/{slug}; live: event "onboarding"
+// GET /ui/api/onboardings -> {onboardings: Onboarding[]} · POST {model, budget_usd, probes?} · DELETE /ui/api/onboardings/{slug}; live: event "onboarding"
 export interface Onboarding {
   slug: string;
   model: Id;
@@ -272,7 +272,7 @@ export interface Routed {
 }
 // POST /ui/api/send {prompt, model?} (needs changes): the stream of /v1/chat/completions; headers x-pointsman-*
 
-// GET /ui/api/entries?fund=&kind=&before=&limit=
+// GET /ui/api/entries?fund=&kind=&before=&limit=&decision=
 export interface Entries {
   rows: Entry[];
   next: number | null;
@@ -286,7 +286,8 @@ export interface Audit {
   problems: string[];
   took_s: number;
 }
-// GET /ui/api/keys · POST (as /admin/keys; the answer has the secret, once) · DELETE /ui/api/keys/{id}
+// GET /ui/api/keys -> {keys: Key[]}, the newest first · POST (as /admin/keys; the answer is a Key with `key`, the secret,
+// once) · DELETE /ui/api/keys/{id}
 export interface Key {
   id: string;
   models: string[];
@@ -299,11 +300,12 @@ export interface Key {
   budget_usd: string | null;
   fund: Fund | null;
 }
-// POST /ui/api/alarms/{id}/acknowledge (needs changes)
+// GET /ui/api/alarms -> {alarms: Alarm[]} · POST /ui/api/alarms/{id}/acknowledge (needs changes) -> Alarm
 
 // GET /ui/api/live: server-sent events, each `data:` JSON
 //   pulse: {point: Point, funds: FundPoint, balances: Fund[]}      once a step
-//   decisions: {rows: Row[], skipped: number}                     newest first, at most 50 at once
+//   decisions: {rows: Row[], skipped: number,                     newest first, at most 50 at once
+//               scores: {decision_id, feedback}[]}                first scores of earlier rows, at most 50
 //   alarms: {alarms: Alarm[]}                                      when they change
 //   onboarding: {onboardings: Onboarding[]}                        while any runs, and once at its end
 //   changed: {}                                                    another configuration, rates or models are in force

@@ -1,126 +1,105 @@
-"""`pointsman demo`: the main job on embedded defaults, with nothing to download and nobody to ask.
-
-Simulated outcomes throughout, and said so: first some queries are routed live under budgets, then the policies are
-compared on the same traffic, then the tables and pictures are written.
-"""
+"""`pointsman demo`: a gateway, simulated models, real clients and a story, on this machine, in one command."""
 
 from __future__ import annotations
 
 import json as json_module
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
-from pointsman.cli.bench import run_and_keep, show
+from pointsman.demo.local import LocalStage
+from pointsman.demo.report import Account, json_of, sentences_of, table_of
+from pointsman.demo.run import Options, Teller, check_packages, run
+from pointsman.demo.stage import SimulatedStage, Stage
+from pointsman.demo.story import Event
+from pointsman.demo.watching import clock, shown
 from pointsman.errors import InputError
-from pointsman.evaluate.budgets import budget_funds, split_weights, total_budget
-from pointsman.evaluate.export import export_json
-from pointsman.evaluate.plan import Circumstance, Request, parse_policies
-from pointsman.evaluate.prepare import Setting, default_test, split_rows
-from pointsman.evaluate.report import write_report
-from pointsman.evaluate.resumable import META_FILE
-from pointsman.evaluate.rows import RUNS_FILE, TRACES_FILE
-from pointsman.evaluate.rows_folder import read_rows
-from pointsman.evaluate.simulated import simulate
-from pointsman.outcomes import complete
-from pointsman.records import Decision, Outcomes
-from pointsman.router import Router
 
-app = typer.Typer()
-
-POLICIES = "port,greedy-perf,greedy-feasible,cheapest-pooled,mirror-descent,paced,paced-pooled,approx-optimum,optimum"
-BATCH = 32
-FACTOR = 3.0  # money for three times the cheapest model: enough for the dearer ones to matter, too little for all
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def demo(
-    queries: Annotated[int, typer.Option(help="Simulated queries; 55 % of them are routed.")] = 5000,
-    orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 2,
-    seed: Annotated[int, typer.Option(help="What all randomness comes from.")] = 0,
-    out: Annotated[Path, typer.Option(help="Where tables, pictures and the report go.")] = Path("out/demo"),
-    json: Annotated[Path | None, typer.Option(help="Write all runs and their summary here.")] = None,
+def main(
+    *,
+    seconds: Annotated[float, typer.Option(help="How long the traffic lasts.")] = 180.0,
+    rate: Annotated[float | None, typer.Option(help="Queries a second, on average. [default: 8; local 0.5]")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="What all randomness comes from.")] = 0,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the gateway. [default: 8400, or the next free one]")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Keep ledger, log and fits here. [default: a temporary folder]")] = None,
+    local_llm: Annotated[
+        bool, typer.Option("--local-llm", help="Real small models (llama.cpp, SmolLM2) in place of simulated ones.")
+    ] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in a browser.")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="No live panel; end when the traffic has ended.")] = False,
+    json: Annotated[str | None, typer.Option(help="Write everything as JSON to this file; `-` is standard output.")] = None,
 ) -> None:
-    """Route a simulated workload under budgets, compare policies, and draw the pictures."""
-    if queries < 100:
-        raise InputError(f"{queries} queries are too few to learn from", place="--queries", remedy="use 100 or more")
-    console = Console()
-    console.print(
-        "[yellow]simulated[/]: prompts written by a generator, answers by a latent-skill model; no LLM is asked"
-    )
-    outcomes, left_out = complete(simulate(queries, seed=seed))
-    setting = Setting(default_test(len(outcomes)), seed=seed)
-    _route_live(outcomes, setting, console)
-    base = Circumstance(setting, "weighted", FACTOR, "iid", 0)
-    _forget_last_demo(out)
-    rows = run_and_keep(outcomes, left_out, Request(parse_policies(POLICIES), base, orders), out)
-    show(rows)
-    console.print(f"report: {write_report(out)}", highlight=False)
-    if json is not None:
-        export_json(rows, json)
-        console.print(json_module.dumps({"json": str(json)}), highlight=False)
+    """Run a gateway with traffic: a model is plugged in, another one fails; then compare five policies.
+
+    Ctrl-C ends the traffic, and the table comes at once.
+    """
+    stage: Stage = LocalStage() if local_llm else SimulatedStage()
+    rate = stage.usual_rate if rate is None else rate
+    _check(seconds, rate)
+    check_packages()
+    console = Console(stderr=json == "-")
+    quiet = headless or not console.is_terminal
+    options = Options(seconds, rate, seed, port, state, open_browser, stay=not (quiet or json == "-"))
+    with _telling(console, live=not quiet) as teller:
+        account = run(stage, options, teller)
+    _write(account, json)
 
 
-def _forget_last_demo(out: Path) -> None:
-    """A demo starts anew; rows that anything else wrote are left, and refused by the bench if they don't fit."""
-    if (out / META_FILE).is_file() and read_rows(out).meta.command.startswith("pointsman demo"):
-        for name in (RUNS_FILE, TRACES_FILE, META_FILE):
-            (out / name).unlink(missing_ok=True)
+def _check(seconds: float, rate: float) -> None:
+    if not 5 <= seconds <= 86_400:
+        raise InputError(f"{seconds:g} seconds", place="--seconds", remedy="use 5 to 86,400")
+    if not 0 < rate <= 200:
+        raise InputError(f"{rate:g} queries a second", place="--rate", remedy="use more than 0, at most 200")
 
 
-def _route_live(outcomes: Outcomes, setting: Setting, console: Console) -> None:
-    """The library at work: history in, queries routed one batch after another, funds burning down."""
-    tested, past = split_rows(len(outcomes), setting)
-    test, history = outcomes.take(tested), outcomes.take(past)
-    weights = split_weights("weighted", history, np.random.default_rng(setting.seed))
-    funds = budget_funds(outcomes.models, weights, total_budget(test, FACTOR))
-    with console.status("learning from history"):
-        router = Router.fit(history, funds, volume=len(test), seed=setting.seed)
-    with Live(console=console, refresh_per_second=8) as live:
-        for latest, routed in _batches(test, router):
-            live.update(Group(_funds(router), _latest(latest, routed, len(test))))
+@contextmanager
+def _telling(console: Console, *, live: bool) -> Iterator[Teller]:
+    """Sentences above, and where somebody is looking a panel below them."""
+
+    def say(what: str) -> None:
+        console.print(what, highlight=False, markup=False, soft_wrap=True)
+
+    def tell(event: Event) -> None:
+        say(f"{clock(event.at_s)}  {event.what}")
+
+    def end(account: Account) -> None:
+        panel.stop()
+        console.print(table_of(account))
+        for one in sentences_of(account):
+            say(one)
+
+    panel = Live(console=console, auto_refresh=False, transient=True)
+    if live:
+        panel.start()
+    try:
+        yield Teller(say, tell, lambda glance: panel.update(shown(glance), refresh=True) if live else None, end)
+    finally:
+        panel.stop()
 
 
-def _batches(test: Outcomes, router: Router) -> Iterator[tuple[list[tuple[str, Decision]], int]]:
-    """Routes batch after batch and settles each decision at what the simulated answer really took."""
-    for start in range(0, len(test), BATCH):
-        texts = list(test.texts[start : start + BATCH])
-        decisions = router.route(texts, input_tokens=test.input_tokens[start : start + BATCH])
-        for j, decision in enumerate(decisions, start=start):
-            if decision.model is not None:
-                column = test.models.index(decision.model)
-                tokens = float(test.input_tokens[j] + test.output_tokens[j, column])
-                router.settle(decision, cost_usd=float(test.cost_usd[j, column]), tokens=tokens)
-        yield list(zip(texts, decisions, strict=True)), start + len(texts)
-
-
-def _funds(router: Router) -> Table:
-    table = Table("fund (a model's own budget)", "amount $", "left $", "", "price: quality per $", expand=False)
-    snapshot = router.snapshot
-    prices = snapshot.price if snapshot.price is not None else np.zeros(len(snapshot.funds))
-    for name, amount, left, price in zip(
-        snapshot.funds.names, snapshot.funds.budget, router.balances, prices, strict=True
-    ):
-        bar = ProgressBar(total=float(amount) or 1.0, completed=float(left), width=24)
-        table.add_row(name, f"{amount:.4f}", f"{left:.4f}", bar, f"{price:,.1f}")
-    return table
-
-
-def _latest(batch: list[tuple[str, Decision]], routed: int, total: int) -> Table:
-    table = Table("query", "to", "expected quality", "expected cost $", title=f"{routed:,} of {total:,} routed")
-    for text, decision in batch[:5]:
-        chosen, words = decision.chosen, " ".join(text.split())
-        table.add_row(
-            words[:56] + ("…" if len(words) > 56 else ""),
-            decision.model or f"nobody ({decision.reason.replace('_', ' ')})",
-            f"{chosen.quality:.2f}" if chosen else "",
-            f"{chosen.cost_usd:.6f}" if chosen else "",
-        )
-    return table
+def _write(account: Account, to: str | None) -> None:
+    if to is None:
+        return
+    told = json_module.dumps(json_of(account), indent=2)
+    if to == "-":
+        sys.stdout.write(told + "\n")
+        return
+    path = Path(to)
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        aside.write_text(told + "\n", encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", place=to, remedy="check the path") from None

@@ -21,7 +21,7 @@ from pointsman.pool.probes import Probe
 from pointsman.records import Floats, Outcomes
 
 HISTORY = 1_200  # simulated queries of the past: fitted in a few seconds, and enough to tell the models apart
-FACTOR = 3.0  # money for three times the cheapest model: enough for the dearer ones to matter, too little for all
+FACTOR = 6.0  # money for six times the cheapest model: enough for the dearer ones to matter, too little for all
 SPARE = 1.3  # more rows than queries are expected, since how many come is chance
 
 
@@ -39,6 +39,7 @@ class Scene:
         funds_usd: one for each model, by id.
         probes: of each text of the traffic, where real answers are graded; empty where the traffic has the truth.
         patience: the `failure` section of the configuration.
+        onboarding_probes: how many the newcomer is asked at most; None leaves it to the gateway.
     """
 
     notice: str
@@ -51,6 +52,7 @@ class Scene:
     funds_usd: Mapping[str, float]
     probes: tuple[Probe, ...]
     patience: Mapping[str, Any]
+    onboarding_probes: int | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

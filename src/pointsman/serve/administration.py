@@ -42,7 +42,7 @@ async def create_key(gateway: Gateway, client: Client, _: str) -> None:
     require_admin(principal_of(gateway, client))
     given, now = object_of(await body_of(gateway, client), KEY_FIELDS), time.time_ns()
     try:
-        secret, record = gateway.keys.create(now, **_key_arguments(given, now))
+        secret, record = gateway.keys.create(now, **key_arguments(given, now))
     except InputError as error:
         raise Refusal("invalid_request_error", str(error)) from None
     gateway.rebuild()
@@ -122,7 +122,7 @@ async def config(gateway: Gateway, client: Client, _: str) -> None:
     )
 
 
-def _key_arguments(given: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
+def key_arguments(given: Mapping[str, Any], now_ns: int) -> dict[str, Any]:
     """What `Keys.create` takes, from a body's fields.
 
     Raises:

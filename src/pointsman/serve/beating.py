@@ -59,8 +59,11 @@ class Beating:
             await asyncio.to_thread(self._write, steps, stood(funds, prices) if self._first else {}, now_s)
 
     def _write(self, steps: Mapping[int, Step], funds: Mapping[str, FundRow], now_s: float) -> None:
+        t = step_of(now_s) - STEP_S
         try:
-            self._file.write(steps, {step_of(now_s) - STEP_S: funds} if funds else {})
+            if self._first:  # where nothing happened, charts go on at zero
+                steps = {t: Step()} | dict(steps)
+            self._file.write(steps, {t: funds} if funds else {})
             if self._first:
                 self._file.roll_up(now_s)
             self._said = False

@@ -65,13 +65,21 @@ async def messages(gateway: Gateway, client: Client, _: str) -> None:
     await serve(gateway, client, "messages")
 
 
-async def serve(gateway: Gateway, client: Client, shape: Shape) -> None:
-    """One query, from its body to the receipt."""
+async def serve(
+    gateway: Gateway, client: Client, shape: Shape, *, as_: Principal | None = None, given: bytes | None = None
+) -> None:
+    """One query, from its body to the receipt.
+
+    Args:
+        as_: who asks, where that is known already; else the request's key says it.
+        given: the query's body, where it isn't the request's; then the request's headers say nothing of it either.
+    """
     began, at_ns = time.perf_counter(), time.time_ns()
-    principal, query = None, None
+    principal, query = as_, None
     try:
-        principal = principal_of(gateway, client)
-        query = read_query(shape, await body_of(gateway, client), client.headers)
+        principal = principal_of(gateway, client) if as_ is None else as_
+        body, headers = (await body_of(gateway, client), client.headers) if given is None else (given, {})
+        query = read_query(shape, body, headers)
         read_s = time.perf_counter() - began
         plan = await gateway.switchboard.decide(query, principal, client.left)
     except (Refusal, ClientGone) as ended:

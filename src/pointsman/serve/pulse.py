@@ -15,7 +15,6 @@ from typing import Any
 from pointsman.serve.finished import Finished
 
 STEP_S = 2
-ONBOARDING = "onboard-"  # how ids of onboardings' keys begin: probes aren't traffic
 # Overheads are counted in classes that each reach 9 % further than the one before, from 1 µs on.
 FINEST_MS = 0.001
 CLASSES_AN_OCTAVE = 8
@@ -126,7 +125,7 @@ def quantile_ms(classes: Mapping[int, int], share: float) -> float | None:
     for place in sorted(classes):
         so_far += classes[place]
         if so_far >= wanted:
-            return FINEST_MS * 2.0 ** ((place + 0.5) / CLASSES_AN_OCTAVE)
+            return FINEST_MS * math.exp2((place + 0.5) / CLASSES_AN_OCTAVE)
     return None
 
 
@@ -138,11 +137,10 @@ class Pulse:
         self._taken = 0  # every step before this one has been handed on
 
     def note(self, ended: Sequence[Finished], at_s: float) -> None:
-        """Exchanges that have ended just now. Probes of onboardings are left out."""
+        """Exchanges that have ended just now."""
         step = self._step(at_s)
         for finished in ended:
-            if not finished.key_id.startswith(ONBOARDING):
-                step.add(finished)
+            step.add(finished)
 
     def score(self, score: float, at_s: float) -> None:
         """A score that was given just now."""

@@ -48,8 +48,8 @@ ADD_FUNDS = "insert or replace into funds values (?, ?, ?)"
 STEPS = "select t, body from steps where length_s = ? and t >= ? and t < ? order by t"
 FUNDS = "select t, body from funds where length_s = ? and t >= ? and t < ? order by t"
 LAST_FUNDS = "select body from funds where length_s = ? and t >= ? and t < ? order by t desc limit 1"
-LAST_MINUTE = f"select max(t) from steps where length_s = {MINUTE_S}"
-FIRST_STEP = f"select min(t) from steps where length_s = {STEP_S}"
+LAST = "select max(t) from steps where length_s = ?"
+FIRST = "select min(t) from steps where length_s = ?"
 
 FundsAt = Mapping[str, FundRow]
 
@@ -119,12 +119,14 @@ class PulseFile:
         Raises:
             sqlite3.Error: it can't be written now; nothing was.
         """
-        (last,), (first,) = (self._db.execute(sql).fetchone() for sql in (LAST_MINUTE, FIRST_STEP))
-        begin = first // MINUTE_S * MINUTE_S if last is None and first is not None else (last or 0) + MINUTE_S
+        last: int | None
+        first: int | None
+        (last,) = self._db.execute(LAST, (MINUTE_S,)).fetchone()
+        (first,) = self._db.execute(FIRST, (STEP_S,)).fetchone()
         end = int(at_s - LATE_S) // MINUTE_S * MINUTE_S
-        if first is None or begin >= end:
+        if first is None or (last is not None and last + MINUTE_S >= end):
             return 0
-        begin = max(begin, first // MINUTE_S * MINUTE_S)
+        begin = max(first // MINUTE_S * MINUTE_S, 0 if last is None else last + MINUTE_S)
         end = min(end, begin + MINUTES_AT_ONCE * MINUTE_S)
         with self._transaction():
             for t in range(begin, end, MINUTE_S):

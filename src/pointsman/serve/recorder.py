@@ -23,7 +23,7 @@ from pointsman.serve.journal import Journal
 from pointsman.serve.logs import Logs
 from pointsman.serve.metrics import Metrics
 from pointsman.serve.prompts import Prompts
-from pointsman.serve.pulse import ONBOARDING, Pulse
+from pointsman.serve.pulse import Pulse
 from pointsman.serve.scheme import NANO
 from pointsman.serve.traces import Traces
 from pointsman.serve.wire.query import Query
@@ -31,6 +31,7 @@ from pointsman.serve.wire.query import Query
 STORED_ROWS = 500  # outcomes that are written as one part
 TELL_S = 0.05  # how long exchanges are gathered for log and metrics
 FEEDBACK = "feedback"  # who made a score: whoever asked
+ONBOARDING = "onboard-"  # how ids of onboardings' keys begin
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,8 @@ class Recorder:
         try:
             for finished in ended:
                 self._metrics.observe(finished)
-            self._pulse.note(ended, time.time())
+            clients = [finished for finished in ended if not finished.key_id.startswith(ONBOARDING)]
+            self._pulse.note(clients, time.time())
             self._logs.exchange(*ended)
             if self._traces is not None:
                 for finished in ended:
@@ -159,6 +161,15 @@ class Recorder:
         if row is not None:
             self._rows.append(replace(row, score=score, grader=FEEDBACK))
         return known
+
+    def prompt_of(self, decision_id: str) -> str | None:
+        """The text of an answered query; None where prompts aren't kept, or this one isn't any more."""
+        try:
+            row = self._prompts.get(decision_id)
+        except sqlite3.Error as error:
+            log.warning("the prompt of a decision can't be read: %s", error)
+            return None
+        return None if row is None else row.prompt
 
     def store(self) -> None:
         """Writes outcomes and prompts that wait; in a thread, or at the end."""

@@ -172,6 +172,12 @@ class _Worker(uvicorn.Server):
                 origin = self._app.gateway.scheme.origin
                 log.info("ready on http://%s:%s; estimates from %s", host, port, origin)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends; whoever only looks at the dashboard is not waited for."""
+        if self._app.gateway is not None:
+            self._app.gateway.front.close()
+        await super().shutdown(sockets)
+
     def _orphaned(self, sentinel: int) -> None:
         """Nobody would pass on a signal any more, nor start another worker."""
         asyncio.get_running_loop().remove_reader(sentinel)

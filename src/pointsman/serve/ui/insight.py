@@ -1,16 +1,17 @@
 """What one worker keeps for the pages that look closer: the recorded outcomes, and answers that are a few seconds old.
 
-One thread of its own does what takes long, one piece after the other, so that prices, fits and the ledger never wait
-for somebody who looks. Made when it is first asked for. Everything it keeps can be made again.
+What takes long is done in threads of its own, one piece after the other, so that prices, fits and the ledger never
+wait for somebody who looks; the threads end with the process. Made when it is first asked for. Everything it keeps can
+be made again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -25,24 +26,24 @@ NOT_LEARNED = "No recorded outcomes have been learned from yet."
 
 Made = TypeVar("Made")
 
-log = logging.getLogger(__name__)
-
 
 class Insight:
     """One worker's; see the module."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "insight")
+        self._turn, self._reading = asyncio.Lock(), asyncio.Lock()
         self._kept: dict[str, tuple[float, object, asyncio.Future[Any]]] = {}
         self._past: tuple[str, asyncio.Future[Past]] | None = None
 
-    def close(self) -> None:
-        """Begins nothing any more."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
     async def beside(self, work: Callable[[], Made]) -> Made:
-        """The result of work that is done in the thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """The result of work that is done in a thread, after the work before it."""
+        async with self._turn:
+            return await _in_thread(work)
+
+    async def _read_alone(self, work: Callable[[], Made]) -> Made:
+        """The same for the one piece that takes seconds, which the others don't wait for."""
+        async with self._reading:
+            return await _in_thread(work)
 
     async def fresh(self, name: str, of: object, make: Callable[[], Made], fresh_s: float = FRESH_S) -> Made:
         """What was made under a name a moment ago, else made now; several who ask at once wait for one.
@@ -65,13 +66,35 @@ class Insight:
             return None, NOT_LEARNED
         if self._past is None or self._past[0] != scheme.fit:
             embedder, mix = scheme.snapshot.embedder, scheme.mix
-            self._past = (scheme.fit, asyncio.ensure_future(self.beside(lambda: read_past(settings, embedder, mix))))
+            reading = self._read_alone(lambda: read_past(settings, embedder, mix))
+            self._past = (scheme.fit, asyncio.ensure_future(reading))
         try:
             return await asyncio.wait_for(asyncio.shield(self._past[1]), patience_s), ""
         except TimeoutError:
             return None, BEING_READ
         except InputError as error:
             return None, f"{error}."
+
+
+async def _in_thread(work: Callable[[], Made]) -> Made:
+    """In a thread that nobody waits for when the process ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Made] = loop.create_future()
+
+    def tell(set_: Callable[[Any], None], value: object) -> None:
+        if not done.cancelled():
+            set_(value)
+
+    def run() -> None:
+        try:
+            told: tuple[Callable[[Any], None], object] = (done.set_result, work())
+        except BaseException as error:
+            told = (done.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, *told)
+
+    threading.Thread(target=run, name="insight", daemon=True).start()
+    return await done
 
 
 def _failed(future: asyncio.Future[Any]) -> bool:

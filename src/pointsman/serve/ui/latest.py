@@ -8,17 +8,14 @@ happened yet.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from pointsman.errors import InputError
-from pointsman.serve.journal_file import read_body
 
 JOURNAL = "decisions.sqlite"
 _LATEST = "select body, score from exchanges order by number desc limit ?"
-_ONE = "select number, body, score from exchanges where decision_id = ?"
 
 
 def latest(state: Path, most: int) -> Iterator[tuple[bytes, float | None]]:
@@ -27,26 +24,11 @@ def latest(state: Path, most: int) -> Iterator[tuple[bytes, float | None]]:
     Raises:
         InputError: the journal can't be read.
     """
-    return _rows(state, _LATEST, (most,))
-
-
-def numbered(state: Path, decision_id: str) -> tuple[int, dict[str, Any]] | None:
-    """One exchange with its number in the journal; None where it isn't written, or was too long ago.
-
-    Raises:
-        InputError: the journal can't be read.
-    """
-    for number, body, score in _rows(state, _ONE, (decision_id,)):
-        return int(number), read_body(body) | {"score": score}
-    return None
-
-
-def _rows(state: Path, sql: str, values: Sequence[object]) -> Iterator[Any]:
     path = state / JOURNAL
     if not path.is_file():
         return
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as db:
-            yield from db.execute(sql, values)
+            yield from db.execute(_LATEST, (most,))
     except sqlite3.Error as error:
         raise InputError(f"decisions can't be read: {error}", place=str(path), remedy="try again") from None

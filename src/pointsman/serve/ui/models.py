@@ -117,17 +117,21 @@ def _row(one: Listed, facts: Facts, recent: Recent, alarms: int) -> dict[str, An
     feedback = recent.pairs.get(one.id, ([], []))[1]
     lately = recent.models.get(one.id, Lately())
     endpoints = facts.health.get(one.id, ())
-    return asdict(one) | lately.figures() | {
-        "provider": one.id.partition("/")[0],
-        "feedback": sum(feedback) / len(feedback) if feedback else None,
-        "health": health_of(endpoints, asked=lately.asked > 0),
-        "endpoints": [{"name": name, "resting_s": rests_s} for name, _, rests_s in endpoints],
-        "alarms": alarms,
-    }
+    return (
+        asdict(one)
+        | lately.figures()
+        | {
+            "provider": one.id.partition("/")[0],
+            "feedback": sum(feedback) / len(feedback) if feedback else None,
+            "health": health_of(endpoints, asked=lately.asked > 0),
+            "endpoints": [{"name": name, "resting_s": rests_s} for name, _, rests_s in endpoints],
+            "alarms": alarms,
+        }
+    )
 
 
 def health_of(endpoints: Sequence[tuple[str, bool, float | None]], *, asked: bool) -> str:
-    """ "up" where any endpoint may be asked, "resting" where none may, "unknown" where nobody has asked it lately."""
+    """Of a model: "up" where an endpoint may be asked, "resting" where none may, "unknown" where nobody asked lately."""
     if endpoints and not any(up for _, up, _ in endpoints):
         return "resting"
     return "up" if asked else "unknown"

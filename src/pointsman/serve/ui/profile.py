@@ -127,7 +127,8 @@ def _shares(mix: Mix, traffic: Mapping[int, int]) -> Floats:
 
 def _note(past: Past | None, mix: Mix, part: int) -> str:
     told = f"{int(mix.counts[part]):,} of the first history's prompts"
-    datasets = [] if past is None else [item for item in past.datasets_of(part).most_common() if item[0] not in {"", LIVE}]
+    counts = [] if past is None else past.datasets_of(part).most_common()
+    datasets = [item for item in counts if item[0] not in {"", LIVE}]
     if not datasets:
         return told
     total = sum(count for _, count in datasets)

@@ -53,7 +53,8 @@ def viewer_of(gateway: Gateway, client: Client) -> Visitor:
 
     Raises:
         Refusal: not_found_error, the dashboard is switched off; authentication_error, nobody has signed in;
-            permission_error, a request that may come from another site's page; rate_limit_exceeded, too many wrong keys.
+            permission_error, a request that another site's page may have sent; rate_limit_exceeded, too many wrong
+            keys.
     """
     check_enabled(gateway)
     check_origin(client)

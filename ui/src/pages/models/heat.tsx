@@ -5,6 +5,8 @@
 import { brief, percent } from "../../format";
 import type { Id, Profile } from "../../types";
 
+const LABEL_REM = 22; // of a row's label and note
+const CELL_REM = 6; // at most, of a cell
 const STEPS = 9; // of the colour scale, as in models.css
 
 /** The models with any score, the best on average first. */
@@ -45,9 +47,8 @@ export function HeatMap({ profile, label, chosen }: Props) {
   const range = rangeOf(profile);
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard */}
       <section class="heat-scroll" tabIndex={0} aria-label={label}>
-        <table class="heat">
+        <table class="heat" style={{ width: `min(100%, ${LABEL_REM + CELL_REM * columns.length}rem)` }}>
           <thead>
             <tr>
               <td />
@@ -78,7 +79,7 @@ interface RowProps {
 
 function HeatRow({ row, cells, range }: RowProps) {
   const best = Math.max(...cells.map((cell) => cell ?? -1));
-  const note = [row.note, row.share === null ? "" : `${percent(row.share)} of it`].filter(Boolean).join(" · ");
+  const note = [row.note, row.share === null ? "" : `${percent(row.share)} of traffic`].filter(Boolean).join(" · ");
   return (
     <tr>
       <th scope="row">

@@ -19,77 +19,65 @@ interface Props {
 export function Compare({ replayed, changed }: Props) {
   const { before, after } = replayed;
   return (
-    <table class="table compare">
-      <caption class="sr">What the change would have made of the same queries</caption>
-      <thead>
-        <tr>
-          <th scope="col">The same queries</th>
-          <th scope="col" class="num">
-            In force
-          </th>
-          <th scope="col" class="num">
-            Proposed
-          </th>
-          <th scope="col" class="num">
-            Change
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        <Line name="Mean quality" was={before.quality} is={after.quality} show={score} good={1} changed={changed} />
-        <Line name="Money" was={before.cost_nano} is={after.cost_nano} show={money} good={-1} changed={changed} />
-        <Line
-          name="Served"
-          was={before.served}
-          is={after.served}
-          show={(v) => percent(v, 1)}
-          good={1}
-          changed={changed}
-        />
-      </tbody>
-      <tbody>
-        <Part name="Share of queries" />
+    <div class="compare">
+      <div>
+        <Sheet title="The same queries">
+          <Line name="Mean quality" was={before.quality} is={after.quality} show={score} good={1} changed={changed} />
+          <Line name="Money" was={before.cost_nano} is={after.cost_nano} show={money} good={-1} changed={changed} />
+          <Line name="Served" was={before.served} is={after.served} show={tenths} good={1} changed={changed} />
+        </Sheet>
+        {before.funds.length > 0 && <Funds before={before} after={after} changed={changed} />}
+      </div>
+      <Sheet title="Share of queries">
         {modelsOf(replayed).map((id) => (
           <Line
             key={id}
             name={<Model id={id} />}
             was={before.shares[id] ?? 0}
             is={after.shares[id] ?? 0}
-            show={(v) => percent(v, 1)}
+            show={tenths}
             good={0}
             changed={changed}
           />
         ))}
-      </tbody>
-      {before.funds.length > 0 && <Funds before={before} after={after} changed={changed} />}
-    </table>
+      </Sheet>
+    </div>
   );
 }
 
-const Part = ({ name }: { name: string }) => (
-  <tr class="part">
-    <th scope="rowgroup" colSpan={4}>
-      {name}
-    </th>
-  </tr>
+const tenths = (share: number): string => percent(share, 1);
+
+const Sheet = ({ title, children }: { title: string; children: ComponentChildren }) => (
+  <table class="table">
+    <thead>
+      <tr>
+        <th scope="col">{title}</th>
+        {["In force", "Proposed", "Change"].map((name) => (
+          <th key={name} scope="col" class="num">
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
+    <tbody>{children}</tbody>
+  </table>
 );
 
 function Funds({ before, after, changed }: { before: Outcome; after: Outcome; changed: boolean }) {
   return (
-    <tbody>
-      <Part name="Spent of a fund, in the time of these queries" />
+    <Sheet title="Spent of a fund">
       {before.funds.map((was) => {
         const is = after.funds.find((one) => one.fund === was.fund);
         return (
           <tr key={was.fund}>
             <th scope="row">{was.fund}</th>
             <td class="num">{spent(was)}</td>
-            <td class="num">{is ? spent(is) : "–"}</td>
-            <td class="num">{changed && is ? runsOut(is) : runsOut(was)}</td>
+            <td class="num">{changed && is ? spent(is) : "–"}</td>
+            <td class="num">{runsOut(changed && is ? is : was)}</td>
           </tr>
         );
       })}
-    </tbody>
+    </Sheet>
   );
 }
 
@@ -98,7 +86,7 @@ type FundOutcome = Outcome["funds"][number];
 const spent = (fund: FundOutcome): string => `${amount(fund.spent, fund.unit)} of ${amount(fund.amount, fund.unit)}`;
 
 const runsOut = (fund: FundOutcome): string =>
-  fund.runs_out === null ? "lasts" : `empty after ${percent(fund.runs_out)} of them`;
+  fund.runs_out === null ? "lasts" : `empty after ${percent(fund.runs_out)}`;
 
 interface LineProps {
   name: ComponentChildren;

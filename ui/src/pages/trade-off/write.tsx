@@ -13,7 +13,6 @@ export function kindOf(line: string): "head" | "added" | "removed" | "hunk" | "s
 export function Diff({ diff }: { diff: string }) {
   const lines = diff.replace(/\n$/, "").split("\n");
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reached by keyboard
     <section class="diff" tabIndex={0} aria-label="What differs">
       {lines.map((line, k) => (
         <code key={k} class={`diff-${kindOf(line)}`}>

@@ -1,1 +1,0 @@
-import{n as e,t}from"./index-laxZKb2W.js";function n(){return e(t,{title:`Decisions`})}export{n as default};

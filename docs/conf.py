@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tools"))
 from pointsman import __version__
 
 project, author, release = "Pointsman", "the Pointsman authors", __version__
-copyright = "the Pointsman authors, Apache-2.0"  # noqa: A001  (Sphinx looks for this name)
+copyright = "the Pointsman authors, Apache-2.0"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference", "state_diagram"]
 exclude_patterns = ["tools", "images", "static"]
 

@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -30,14 +31,14 @@ from pointsman.evaluate.plots import plot_scores, to_png
 from pointsman.evaluate.simulated import simulate
 from pointsman.ledger.entries import Ask, Ending, Held, LedgerFund, Line, Option
 from pointsman.ledger.memory import MemoryBook
-from pointsman.records import Decision, Estimates, Floats, Outcomes
+from pointsman.records import Decision, Estimates, Floats, Ints, Outcomes
 from pointsman.router import embed
 
 OUT = Path(__file__).parent.parent / "images" / "concepts"
 QUERIES, HISTORY, BATCH, SEED = 6_000, 3_300, 30, 0
 INK, FAINT = "#1f2328", "#656d76"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-STYLE = {
+STYLE: Any = {
     "font.size": 10,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
@@ -120,7 +121,8 @@ def routed(router: Router, live: Outcomes) -> Run:
         left.append(router.balances / budget)
         price.append(np.zeros(len(budget)) if prices is None else prices * budget)
         opened = opened or next((one for one in decisions if telling(one)), None)
-    assert opened is not None
+    if opened is None:
+        raise RuntimeError("no decision in which money was scarce")
     funds = router.snapshot.funds.names
     return Run(np.array(at), np.array(left), np.array(price), funds, opened)
 
@@ -155,11 +157,15 @@ def draw_frontier(live: Outcomes, estimates: Estimates, estimator: Estimator) ->
     with rc_context(STYLE):
         figure = Figure(figsize=(8.4, 5.0), layout="constrained")
         axes = figure.subplots()
-        axes.plot(points[:, 0] * 1000, points[:, 1], color=COLOURS[0], lw=2.2, label="routed, one point a price on money")
+        axes.plot(
+            points[:, 0] * 1000, points[:, 1], color=COLOURS[0], lw=2.2, label="routed, one point a price on money"
+        )
         for column, name in enumerate(estimator.models):
             x, y = float(cost[:, column].mean()) * 1000, float(truth[:, column].mean())
             axes.plot(x, y, "o", color=FAINT, ms=4)
-            axes.annotate(name.split("/")[1], (x, y), xytext=(4, -10), textcoords="offset points", color=INK, fontsize=8)
+            axes.annotate(
+                name.split("/")[1], (x, y), xytext=(4, -10), textcoords="offset points", color=INK, fontsize=8
+            )
         draw_budgets(axes, live, estimates, estimator)
         axes.set_xscale("log")
         axes.set_xlim(right=300)
@@ -173,7 +179,9 @@ def draw_budgets(axes: Axes, live: Outcomes, estimates: Estimates, estimator: Es
     for share in (0.02, 0.05, 0.2):
         table = compile_funds([Fund("all", share * float(live.cost_usd.max(axis=1).sum()))], estimator.models)
         price = price_of(estimates, float(table.budget[0]))
-        choices = choose(estimates.quality - price * estimates.cost_usd, amounts_of(estimates, table), table, table.budget)
+        choices = choose(
+            estimates.quality - price * estimates.cost_usd, amounts_of(estimates, table), table, table.budget
+        )
         served = np.flatnonzero(choices.model >= 0)
         column = choices.model[served]
         x, y = live.cost_usd[served, column].sum() / len(live) * 1000, live.score[served, column].sum() / len(live)
@@ -193,12 +201,12 @@ def price_of(estimates: Estimates, budget: float) -> float:
     return high
 
 
-def taken(score: Floats) -> Floats:
+def taken(score: Floats) -> Ints:
     """The best column of each row."""
-    return score.argmax(axis=1)
+    return np.argmax(score, axis=1)
 
 
-def pick(values: Floats, column: Floats) -> float:
+def pick(values: Floats, column: Ints) -> float:
     """The mean over rows of the value in the column that was taken."""
     return float(values[np.arange(len(values)), column].mean())
 
@@ -224,7 +232,8 @@ def draw_holds(live: Outcomes) -> Figure:
                 refused.append(at)
         (balance,) = book.balances(at)
         rows.append((balance.spent, balance.held, balance.remaining))
-    assert book.audit().ok
+    if not book.audit().ok:
+        raise RuntimeError("the ledger doesn't balance")
     return draw_stack(np.array(rows) / 1e9, refused)
 
 
@@ -242,7 +251,9 @@ def draw_stack(rows: Floats, refused: list[int]) -> Figure:
         )
         top = rows.sum(axis=1).max()
         axes.plot(refused, [top * 1.03] * len(refused), "|", color="#D55E00", ms=9, label="a hold is refused")
-        axes.set(xlabel="time, one query a step", ylabel="US dollars", title="A fund: nothing is spent that wasn't held")
+        axes.set(
+            xlabel="time, one query a step", ylabel="US dollars", title="A fund: nothing is spent that wasn't held"
+        )
         axes.set(ylim=(0, top * 1.07), xlim=(0, len(rows) - 1))
         axes.grid(visible=False)
         figure.legend(loc="outside lower center", ncols=4, fontsize=9)

@@ -6,6 +6,7 @@ that finds something untold, fails the build.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,7 +36,20 @@ def fill(app: Any, docname: str, source: list[str]) -> None:  # noqa: ARG001  (S
         source[0] = source[0].replace(PLACE, PAGES[docname]())
 
 
+SEVERAL = re.compile(r"(?P<indent>\s+)(?P<names>\w+(?:, \w+)+): (?P<told>.+)")
+
+
+def apart(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
+    """A docstring's line for several names, `a, b: …`, as a line for each."""
+    found = [(at, SEVERAL.fullmatch(line)) for at, line in enumerate(lines)]
+    for at, line in reversed(found):
+        if line is not None:
+            each = line["names"].split(", ")
+            lines[at : at + 1] = [f"{line['indent']}{one}: {line['told']}" for one in each]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """What Sphinx calls."""
     app.connect("source-read", fill)
+    app.connect("autodoc-process-docstring", apart, priority=400)  # before napoleon
     return {"parallel_read_safe": True}

@@ -80,7 +80,8 @@ def _way(spots: dict[str, Spot], way: Way) -> str:
     (x1, y1), (x2, y2) = spots[before], spots[after]
     x1, x2 = x1 + _half(before), x2 - _half(after)
     bend = (x2 - x1) / 2
-    text = f'<text x="{x2 - 8:.0f}" y="{y2 - 6:.0f}" text-anchor="end">{escape(label)}</text>' if label else ""
+    beside = y2 + 16 if y2 > y1 else y2 - 6  # on the side that the line doesn't come from
+    text = f'<text x="{x2 - 8:.0f}" y="{beside:.0f}" text-anchor="end">{escape(label)}</text>' if label else ""
     path = f"M{x1:.0f} {y1:.0f} C{x1 + bend:.0f} {y1:.0f} {x1 + bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
     return f'<path class="way" d="{path}" marker-end="url(#tip)"/>{text}'
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +33,11 @@ SCORED = 0.2
 NANO = 10**9
 
 
-@dataclass(frozen=True)
 class Rested:
-    """What a decision rested on, as `again.basis` writes it."""
+    """What a decision rested on, as `again.basis` writes it; no dataclass, whose fields would be written instead."""
 
-    price: float
-    ranked: list[int]
+    def __init__(self, price: float, ranked: list[int]) -> None:
+        self.price, self.ranked = price, ranked
 
     def columns(self) -> dict[str, Any]:
         """As JSON values."""

@@ -50,7 +50,7 @@ def test_an_amount_typed(seeded: GatewayProcess, visit: Open) -> None:
     field.fill("nothing")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_role("button", name="Put all back")).to_be_disabled()
-    field.fill("20")
+    field.fill("600")
     expect(field).to_have_attribute("aria-invalid", "false")
     expect(page.get_by_role("button", name="Put all back")).to_be_enabled()
 
@@ -67,17 +67,17 @@ def test_written_for_review(seeded: GatewayProcess, visit: Open) -> None:
     before = seeded.config.read_text()
     watch = visit(seeded, "trade-off", CHANGER)
     page = watch.page
-    page.get_by_role("textbox", name="Amount of month in dollars").fill("20")
+    page.get_by_role("textbox", name="Amount of month in dollars").fill("600")
     page.get_by_role("button", name="Write the change for review").click()
     dialog = page.get_by_role("dialog")
     path = Path(dialog.locator("code").first.inner_text())
     differs = dialog.get_by_role("region", name="What differs")
-    expect(differs).to_contain_text("+  amount: 20")
-    expect(differs).to_contain_text("-  amount: 40")
+    expect(differs).to_contain_text("+  amount: 600")
+    expect(differs).to_contain_text("-  amount: 1000")
     assert watch.axe() == []
     assert seeded.config.read_text() == before
     assert path.parent == seeded.config.parent
     proposed = yaml.safe_load(path.read_text())
-    assert [fund["amount"] for fund in proposed["funds"] if fund["name"] == "month"] == [20]
+    assert [fund["amount"] for fund in proposed["funds"] if fund["name"] == "month"] == [600]
     dialog.get_by_role("button", name="Done").click()
     expect(dialog).to_have_count(0)

@@ -58,7 +58,7 @@ def model_entries(stub: Stub) -> list[dict[str, Any]]:
 
 
 FUNDS: tuple[dict[str, Any], ...] = (
-    {"name": "month", "amount": 40, "window": "1mo", "zone": "Europe/Berlin"},
+    {"name": "month", "amount": 1_000, "window": "1mo", "zone": "Europe/Berlin"},
     {"name": "reasoning-day", "amount": 0.25, "window": {"calendar": "day"}, "models": ["simulated/reasoning-*"]},
     {"name": "trial", "amount": 0.000002, "models": ["simulated/nano"]},
     {"name": "tokens-per-minute", "amount": 400_000, "unit": "tokens", "window": "1m"},

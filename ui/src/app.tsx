@@ -36,7 +36,6 @@ export function App() {
 function Shell() {
   const [help, setHelp] = useState(false);
   const { page, rest } = place.value;
-  const notice = session.value?.notice;
   useKeys(() => setHelp(true));
   useEffect(() => void load(), []);
   useEffect(() => {
@@ -49,7 +48,6 @@ function Shell() {
       </a>
       <Nav onHelp={() => setHelp(true)} />
       <main id="main" tabIndex={-1}>
-        {notice && <Notice tone="accent">{notice}</Notice>}
         {link.value === "lost" && (
           <Notice tone="warn">
             The connection to the gateway is lost; trying again. What is shown may be out of date.

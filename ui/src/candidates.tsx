@@ -117,12 +117,10 @@ function sentence(text: string): string {
 function Parts({ one }: { one: Candidate }) {
   const paid = one.parts.filter((part) => part.charge !== 0);
   if (paid.length === 0) return null;
-  return (
-    <span class="parts">charge: {paid.map((part) => `${part.fund} ${trim(rounded(part.charge))}`).join(" + ")}</span>
-  );
+  return <span class="parts">charge: {paid.map((part) => `${part.fund} ${told(part.charge)}`).join(" + ")}</span>;
 }
 
-const rounded = (value: number): number => (Math.abs(value) >= 0.0005 ? Number(value.toFixed(3)) : value);
+const told = (charge: number): string => (Math.abs(charge) >= 0.0005 ? charge.toFixed(3) : trim(charge));
 
 function Lane({ one, from }: { one: Candidate; from: number }) {
   if (one.quality === null) return <span class="sr">not estimated</span>;

@@ -3,7 +3,7 @@
 import type { EChartsOption } from "echarts";
 import type { ECharts } from "echarts/core";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { type Colours, colours } from "./theme";
+import { type Colours, colours, modelOrder } from "./theme";
 
 export type Option = EChartsOption;
 
@@ -102,6 +102,7 @@ export function Chart({ option, height, label, table, onClick }: Props) {
   const [drawn, setDrawn] = useState(false);
   const id = useId();
   const c = colours.value;
+  const order = modelOrder.value; // other colours for models need another picture
 
   const wanted = useRef({ option, c });
   wanted.current = { option, c };
@@ -129,7 +130,7 @@ export function Chart({ option, height, label, table, onClick }: Props) {
 
   useEffect(() => {
     chart.current?.setOption(dressed(option, c), { replaceMerge: ["series"], lazyUpdate: true });
-  }, [option, c]);
+  }, [option, c, order]);
 
   return (
     <figure class="chart" data-drawn={drawn ? "" : undefined}>

@@ -31,6 +31,9 @@ export function trim(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 12 });
 }
 
+/** A figure beside an axis. */
+export const axis = (value: number): string => (Math.abs(value) >= 1e4 ? short(value) : trim(value));
+
 /** Dollars: two digits from a dollar up, three significant ones below. */
 export function usd(dollars: number | null | undefined): string {
   if (dollars === null || dollars === undefined || !Number.isFinite(dollars)) return NONE;
@@ -57,11 +60,11 @@ export function perUnit(unit: string): string {
   return unit === "usd" ? "quality per $" : unit === "tokens" ? "quality per 1M tokens" : `quality per 1k ${unit}`;
 }
 
-/** The factor from quality per unit of a fund (nano-dollar, token, request) to `perUnit`. */
-export const priceScale = (unit: string): number => (unit === "usd" ? NANO : unit === "tokens" ? 1e6 : 1e3);
+/** The factor from quality per dollar, token or request to `perUnit`. */
+export const priceScale = (unit: string): number => (unit === "usd" ? 1 : unit === "tokens" ? 1e6 : 1e3);
 
 export const price = (value: number | null | undefined, unit: string): string =>
-  value === null || value === undefined ? NONE : trim(value * priceScale(unit));
+  value === null || value === undefined ? NONE : axis(value * priceScale(unit));
 
 export function percent(share: number | null | undefined, digits = 0): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return NONE;

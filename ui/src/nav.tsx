@@ -50,6 +50,11 @@ export function Nav({ onHelp }: { onHelp: () => void }) {
           <i class={`dot ${tone}`} aria-hidden="true" />
           <span>{state}</span>
         </span>
+        {who?.notice && (
+          <span class="tag accent notice-tag" title={who.notice}>
+            {who.notice}
+          </span>
+        )}
         <button
           type="button"
           class="button plain menu"

@@ -26,7 +26,7 @@ export async function load(): Promise<void> {
     const asked = minutes.peek();
     const next = await get<Now>(`/now${query({ minutes: asked })}`);
     if (asked !== minutes.peek()) return; // another stretch has been asked for meanwhile
-    meet(next.models);
+    meet(next.models, true);
     skew_s = next.at_s - Date.now() / 1000;
     clock.value = next.at_s;
     now.value = next;

@@ -284,8 +284,18 @@ export const Ago = ({ at_s }: { at_s: number | null | undefined }) =>
     </time>
   );
 
-/** A share of a whole as a bar; `label` says what it is a share of. */
-export const Meter = ({ share, label, tone = "plain" }: { share: number; label: string; tone?: Tone }) => {
+/** A share of a whole as a bar; `label` says what it is a share of, `mark`: where it should be, as a share too. */
+export const Meter = ({
+  share,
+  label,
+  mark,
+  tone = "plain",
+}: {
+  share: number;
+  label: string;
+  mark?: number | undefined;
+  tone?: Tone;
+}) => {
   const held = Math.max(0, Math.min(1, Number.isFinite(share) ? share : 0));
   return (
     <div
@@ -297,6 +307,7 @@ export const Meter = ({ share, label, tone = "plain" }: { share: number; label: 
       aria-valuenow={Math.round(held * 100)}
     >
       <i style={{ width: `${held * 100}%` }} />
+      {mark !== undefined && <b style={{ left: `${Math.max(0, Math.min(1, mark)) * 100}%` }} />}
     </div>
   );
 };

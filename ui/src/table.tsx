@@ -13,7 +13,7 @@ export interface Column<T> {
   num?: boolean;
   /** In rem; a fixed layout needs one for every column but those that share the rest. */
   width?: number;
-  /** Left out below this width of the table in pixels. */
+  /** Left out below this width of the table in pixels, where a rem is 16 of them. */
   from?: number;
 }
 
@@ -67,7 +67,8 @@ export function Table<T>({
   const [order, setOrder] = useState<Order>(sortedBy ? { id: sortedBy, down: true } : null);
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600, width: 0 });
-  const rowHeight = useMemo(() => ROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize), []);
+  const rem = useMemo(() => parseFloat(getComputedStyle(document.documentElement).fontSize), []);
+  const rowHeight = ROW_REM * rem;
 
   const look = useCallback(() => {
     const element = box.current;
@@ -89,7 +90,7 @@ export function Table<T>({
     return () => watcher.disconnect();
   }, [look]);
 
-  const shown = columns.filter((column) => !column.from || !view.width || view.width >= column.from);
+  const shown = columns.filter((column) => !column.from || !view.width || view.width >= (column.from * rem) / 16);
   const all = useMemo(() => sorted(rows, columns, order), [rows, columns, order]);
   const first = height ? Math.max(0, Math.floor(view.top / rowHeight) - AHEAD) : 0;
   const last = height ? Math.min(all.length, Math.ceil((view.top + view.height) / rowHeight) + AHEAD) : all.length;
@@ -122,7 +123,7 @@ export function Table<T>({
       role="region"
       aria-label={label}
     >
-      <table class={`table ${height ? "fixed" : ""}`} aria-rowcount={all.length + 1}>
+      <table class={`table ${height ? "fixed" : "tight"}`} aria-rowcount={all.length + 1}>
         <thead>
           <tr aria-rowindex={1}>
             {shown.map((column) => (

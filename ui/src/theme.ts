@@ -68,18 +68,27 @@ export const colours = computed<Colours>(() => {
   return coloursNow();
 });
 
-// A model has one colour everywhere: its place in the configuration's order, then the order in which it was met.
-const order = signal<string[]>([]);
+// A model has one colour everywhere: by the configuration's order as the page Now knows it, then in the order in which
+// others are met. What other pages meet before that order is known keeps a place behind it.
+const serving = signal<string[] | null>(null);
+const met = signal<string[]>([]);
 
-/** Tells the order of models; later lists add what is new to them. */
-export function meet(models: readonly string[]): void {
-  const fresh = models.filter((id) => !order.peek().includes(id));
-  if (fresh.length) order.value = [...order.peek(), ...new Set(fresh)];
+/** Every model in the order of its colour. */
+export const modelOrder = computed(() => {
+  const first = serving.value ?? [];
+  return [...first, ...met.value.filter((id) => !first.includes(id))];
+});
+
+/** Tells of models, in the configuration's order. `first`: they are those that serve, as the page Now knows them. */
+export function meet(models: readonly string[], first = false): void {
+  if (first && serving.peek() === null && models.length) serving.value = [...models];
+  const fresh = models.filter((id) => !modelOrder.peek().includes(id));
+  if (fresh.length) met.value = [...met.peek(), ...new Set(fresh)];
 }
 
 /** The number of a model's colour, 1 to 10; for the CSS class `hue-N`. */
 export function hueOf(model: string): number {
-  const at = order.value.indexOf(model);
+  const at = modelOrder.value.indexOf(model);
   if (at < 0) queueMicrotask(() => meet([model]));
   return (Math.max(at, 0) % 10) + 1;
 }

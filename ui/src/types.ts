@@ -48,7 +48,7 @@ export interface Fund {
   spent: number;
   remaining: number;
   overrun: number;
-  price: number | null; // quality per unit
+  price: number | null; // quality per dollar, token or request
   window: string; // "1 month (Europe/Berlin)", "rolling 24 h", "once"
   starts_s: number | null; // of the window in force, for the pace line
   ends_s: number | null;

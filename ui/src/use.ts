@@ -74,6 +74,20 @@ export function useWidth(): [(element: Element | null) => void, number] {
   return [ref, width];
 }
 
+/** Whether the window is narrower than so many pixels. */
+export function useNarrow(width: number): boolean {
+  const query = `(max-width: ${width}px)`;
+  const [narrow, set] = useState(() => window.matchMedia(query).matches);
+  useEffect(() => {
+    const watched = window.matchMedia(query);
+    const look = () => set(watched.matches);
+    look();
+    watched.addEventListener("change", look);
+    return () => watched.removeEventListener("change", look);
+  }, [query]);
+  return narrow;
+}
+
 /** Sets the page's title in the browser. */
 export function useTitle(title: string): void {
   useEffect(() => {

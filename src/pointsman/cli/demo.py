@@ -15,9 +15,9 @@ from rich.live import Live
 
 from pointsman.demo.local import LocalStage
 from pointsman.demo.report import Account, json_of, sentences_of, table_of
-from pointsman.demo.run import Options, Teller, check_packages, run
+from pointsman.demo.run import Options, check_packages, run
 from pointsman.demo.stage import SimulatedStage, Stage
-from pointsman.demo.story import Event
+from pointsman.demo.told import Event, Teller
 from pointsman.demo.watching import clock, shown
 from pointsman.errors import InputError
 
@@ -33,13 +33,19 @@ def main(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Of the gateway. [default: 8400, or the next free one]")
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="Keep ledger, log and fits here. [default: a temporary folder]")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keep ledger, log and fits here. [default: a temporary folder]")
+    ] = None,
     local_llm: Annotated[
         bool, typer.Option("--local-llm", help="Real small models (llama.cpp, SmolLM2) in place of simulated ones.")
     ] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in a browser.")] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="No live panel; end when the traffic has ended.")] = False,
-    json: Annotated[str | None, typer.Option(help="Write everything as JSON to this file; `-` is standard output.")] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No live panel; end when the traffic has ended.")
+    ] = False,
+    json: Annotated[
+        str | None, typer.Option(help="Write everything as JSON to this file; `-` is standard output.")
+    ] = None,
 ) -> None:
     """Run a gateway with traffic: a model is plugged in, another one fails; then compare five policies.
 

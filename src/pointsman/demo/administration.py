@@ -1,4 +1,4 @@
-"""The gateway as the demo's stage hand sees it: keys, onboardings, funds and the audit, over HTTP with the master key."""
+"""The gateway as the demo's stage hand sees it: keys, onboardings, funds and the audit, by HTTP and the master key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Administration:
         headers = {"authorization": f"Bearer {master_key}"}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=TELLING_S, trust_env=False)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Closes its connections."""
         await self._http.aclose()
 

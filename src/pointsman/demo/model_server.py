@@ -79,7 +79,7 @@ class Server:
     def _answer(self, prompt: str, query: Mapping[str, Any]) -> dict[str, Any]:
         """The whole answer as it is given at once."""
         key = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
-        known = self._answers.get(key[:20]) or self._made_up(prompt, key)
+        known: Mapping[str, Any] = self._answers.get(key[:20]) or self._made_up(prompt, key)
         limit = min((query[name] for name in LIMITS if isinstance(query.get(name), int)), default=known["output"])
         written = max(1, min(known["output"], limit))
         whole = written == known["output"]

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from pointsman import __version__
-from pointsman.demo.scene import Scene
-from pointsman.demo.standings import Standing
-from pointsman.demo.story import Event
-from pointsman.demo.traffic import Answer
 from pointsman.demo.watching import clock, of_model
+
+if TYPE_CHECKING:
+    from pointsman.demo.scene import Scene
+    from pointsman.demo.standings import Standing
+    from pointsman.demo.told import Event
+    from pointsman.demo.traffic import Answer
 
 SAID: Mapping[str, str] = {
     "paced": "prices from history, solved anew as money and time run down",
@@ -121,7 +123,9 @@ def table_of(account: Account) -> Table:
     """The table at the end."""
     whole = account.ran_s >= account.scene.plan.seconds
     replayed = f"replay of all {len(account.scene.plan.queries):,} planned queries"
-    table = Table("policy", "quality", "money $", "served", "how it chooses", title=f"{account.scene.notice}: {replayed}")
+    table = Table(
+        "policy", "quality", "money $", "served", "how it chooses", title=f"{account.scene.notice}: {replayed}"
+    )
     best = max((one.quality for one in account.standings), default=0.0)
     for one in account.standings:
         quality = f"[bold]{one.quality:.4f}[/]" if one.quality == best else f"{one.quality:.4f}"
@@ -141,12 +145,20 @@ def sentences_of(account: Account) -> list[str]:
     said = ["quality: mean score over all queries, 0 where nobody served. All policies have the same estimates, funds,"]
     said += ["newcomer and failure, and pass over a model that is down or can't pay."]
     if account.ran_s < scene.plan.seconds:
-        said.append(f"stopped after {clock(account.ran_s)}: the replays are of the whole plan, the live line is of what ran.")
+        said.append(
+            f"stopped after {clock(account.ran_s)}: the replays are of the whole plan, the live line is of what ran."
+        )
+    if any(one.kind == "plugged_in" for one in account.events) and not _joined(account):
+        said.append("the newcomer wasn't known by its answers in time: the replays are without it.")
     if live.why:
         said.append("not served: " + ", ".join(f"{n} {why}" for why, n in sorted(live.why.items())))
     balance = "in balance" if live.ledger_ok else "NOT in balance"
     said.append(f"ledger: {balance}; the newcomer's probes cost ${live.probes_usd:.4f} beside.")
     return said
+
+
+def _joined(account: Account) -> bool:
+    return any(one.kind == "taken_in" for one in account.events)
 
 
 def json_of(account: Account) -> dict[str, Any]:

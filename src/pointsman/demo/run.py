@@ -1,7 +1,8 @@
-"""One demo from its beginning to its end: scene, processes, traffic and story, the table.
+"""One demo from its beginning to its end: a scene, processes, the traffic, the table.
 
-Takes options and where to speak; gives an `Account`. SIGINT and SIGTERM end the traffic and go on to the table; before
-the traffic they end everything at once. Whatever happens, no process is left and a temporary folder is removed.
+Takes a stage, options and where to speak; gives an `Account`. Ctrl-C and SIGTERM end the traffic and go on to the
+table; before and after it they end everything at once. Whatever happens, no process is left, and a temporary folder is
+removed.
 """
 
 from __future__ import annotations
@@ -13,34 +14,25 @@ import signal
 import tempfile
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import httpx
-
-from pointsman.demo.administration import Administration
-from pointsman.demo.children import Family, family
-from pointsman.demo.configuration import configure, free_port, key_wishes
-from pointsman.demo.report import Account, live_of
-from pointsman.demo.scene import Scene
+from pointsman.demo.children import family
+from pointsman.demo.configuration import configure, free_port
 from pointsman.demo.stage import Stage
-from pointsman.demo.standings import Known, standings
-from pointsman.demo.story import Event, Story, known_now
-from pointsman.demo.traffic import Traffic
-from pointsman.demo.watching import Glance
+from pointsman.demo.told import Teller
 from pointsman.errors import InputError
-from pointsman.estimate.embedders import load_embedder
 from pointsman.outcomes import write
-from pointsman.pool.settings import Settings
-from pointsman.serve.server import settings_at
 
-LOOK_S = 0.5
-LATELY_S = 10.0
+if TYPE_CHECKING:
+    from pointsman.demo.report import Account
+
 MASTER = "sk-demo-"
-SETTLED_S = 5.0  # for what is held to be posted, at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +58,6 @@ class Options:
     stay: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Teller:
-    """Where a demo speaks: sentences, events, a look at what runs every half a second, and the end."""
-
-    say: Callable[[str], None]
-    event: Callable[[Event], None]
-    glance: Callable[[Glance], None]
-    account: Callable[[Account], None]
-
-
 def check_packages() -> None:
     """Raises:
     InputError: the client that the traffic is sent with is not installed.
@@ -97,151 +79,40 @@ def run(stage: Stage, options: Options, teller: Teller) -> Account:
 
     Raises:
         InputError: a taken port, a missing package, a folder in use, a process that doesn't start.
-        KeyboardInterrupt: ended before the traffic began.
+        KeyboardInterrupt: ended before the traffic began, or while the table was made.
     """
-    began = time.monotonic()
-    check_packages()
+    began_s = time.monotonic()
     stage.check()
     port = free_port(options.port)
     with _interruptible(), _folder(options.state) as folder, family(folder) as processes:
+        # It starts first, since it takes longest, and waits for its file.
+        gateway = processes.start("gateway", "pointsman.demo.gateway_process", speaks=False)
         teller.say("making the past that the gateway learns from")
         scene = stage.scene(options.seconds, options.rate, options.seed)
         write(scene.history, folder / "history")
-        servers = stage.start(scene, processes, folder)
-        master = MASTER + secrets.token_urlsafe(18)
+        servers, master = stage.addresses(scene), MASTER + secrets.token_urlsafe(18)
         config = configure(scene, servers, port, master, folder)
+        gateway.tell(str(config))
+        teller.say("the gateway fits its estimators, and the models start")
+        stage.start(scene, servers, processes, folder)
+        playing = _playing()
         url = f"http://127.0.0.1:{port}"
-        gateway = processes.start("gateway", "pointsman.demo.gateway_process", str(config), speaks=False)
-        teller.say("the gateway starts and fits its estimators")
         gateway.wait_until_ready(url)
-        settings = settings_at(config)
-        before = known_now(settings)
-        if before is None:
-            raise InputError("the gateway learned nothing from the past", place=str(folder))
-        ready_s = time.monotonic() - began
-        page = f"{url}/ui/#key={master}"
+        ready_s, page = time.monotonic() - began_s, f"{url}/ui/#key={master}"
         teller.say(f"ready after {ready_s:.1f} s. Dashboard: {page}")
         if options.open_browser:
             _open(page, teller)
-        run_ = _Run(stage, scene, settings, servers, url, master, teller, began)
-        account = asyncio.run(run_.play(before, ready_s, options.seed))
+        opened = playing.Opened(scene, config, servers, url, master, options.seed, began_s, ready_s)
+        account: Account = asyncio.run(playing.play(opened, stage.judge(scene), stage.patience_s, teller))
         teller.account(account)
         if options.stay:
-            _stay(url, teller)
+            _stay(page, teller)
         return account
 
 
-@dataclass
-class _Run:
-    """The part with traffic in it."""
-
-    stage: Stage
-    scene: Scene
-    settings: Settings
-    servers: Any
-    url: str
-    master: str
-    teller: Teller
-    began: float
-
-    async def play(self, before: Known, ready_s: float, seed: int) -> Account:
-        """Traffic and story, then what they come to."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        admin = Administration(self.url, self.master)
-        try:
-            keys = {str(wish["id"]): await admin.make_key(wish) for wish in key_wishes(self.scene)}
-            traffic = Traffic(self.scene, self.url, keys, self.stage.judge(self.scene), self.stage.patience_s)
-            story = Story(self.scene, admin, self.settings, self.servers, lambda: traffic.passed_s, self.teller.event)
-            await self._together(traffic, story, admin, stop)
-            ran_s = min(traffic.passed_s, self.scene.plan.seconds) if not stop.is_set() else self.stopped_s
-            return await self._account(traffic, story, admin, before, ready_s, ran_s, seed)
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-            await admin.close()
-
-    stopped_s: float = 0.0
-
-    async def _together(self, traffic: Traffic, story: Story, admin: Administration, stop: asyncio.Event) -> None:
-        """Runs them until the traffic has ended; a story that isn't over by then ends with it."""
-        over = asyncio.Event()
-        telling = asyncio.create_task(story.run(over))
-        looking = asyncio.create_task(self._look(traffic, story, admin, over))
-        stopping = asyncio.create_task(self._note_stop(traffic, stop, over))
-        try:
-            await traffic.run(stop)
-        finally:
-            over.set()
-            ended = await asyncio.gather(telling, looking, stopping, return_exceptions=True)
-        for one in ended:
-            if isinstance(one, Exception):
-                raise one
-
-    async def _note_stop(self, traffic: Traffic, stop: asyncio.Event, over: asyncio.Event) -> None:
-        waiting = [asyncio.create_task(event.wait()) for event in (stop, over)]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if stop.is_set() and not over.is_set():
-            self.stopped_s = min(traffic.passed_s, self.scene.plan.seconds)
-            self.teller.say("stopping: the answers in flight come in, then the table")
-            over.set()
-        for task in waiting:
-            task.cancel()
-
-    async def _look(self, traffic: Traffic, story: Story, admin: Administration, over: asyncio.Event) -> None:
-        """Tells what can be seen, every half a second."""
-        while not over.is_set():
-            with contextlib.suppress(httpx.HTTPError, InputError):  # a look that fails is followed by another
-                served = sum(one.ending == "served" for one in traffic.answers)
-                self.teller.glance(
-                    Glance(
-                        traffic.passed_s,
-                        self.scene.plan.seconds,
-                        traffic.per_second,
-                        traffic.sent,
-                        served,
-                        len(traffic.answers) - served,
-                        await admin.balances(),
-                        traffic.shares(LATELY_S),
-                        story.next,
-                    )
-                )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), LOOK_S)
-
-    async def _account(
-        self,
-        traffic: Traffic,
-        story: Story,
-        admin: Administration,
-        before: Known,
-        ready_s: float,
-        ran_s: float,
-        seed: int,
-    ) -> Account:
-        self.teller.say("the same traffic under five policies")
-        balances = await self._settled(admin)
-        audit = await admin.audit()
-        probes_usd = 0.0 if story.joined is None else story.joined.spent_usd
-        live = live_of(
-            self.scene, traffic.answers, traffic.sent, balances, probes_usd, ledger_ok=bool(audit.get("ok"))
-        )
-        embedder = load_embedder(self.settings.learning.embedder)
-        made = await asyncio.to_thread(standings, self.scene, before, story.joined, embedder, seed)
-        first = min((one.at_s for one in traffic.answers if one.ending == "served"), default=None)
-        first_s = None if first is None else traffic.began_s - self.began + first
-        return Account(self.scene, seed, ready_s, first_s, ran_s, story.events, made, live)
-
-    async def _settled(self, admin: Administration) -> list[dict[str, Any]]:
-        """The balances once nothing is held any more, or after a while."""
-        deadline = time.monotonic() + SETTLED_S
-        while True:
-            balances = await admin.balances()
-            if time.monotonic() > deadline or not any(float(one["held"]) for one in balances):
-                return balances
-            await asyncio.sleep(0.1)
+def _playing() -> ModuleType:
+    """The rest of the demo, whose libraries are loaded while the gateway fits."""
+    return import_module("pointsman.demo.play")
 
 
 def _open(page: str, teller: Teller) -> None:
@@ -252,9 +123,9 @@ def _open(page: str, teller: Teller) -> None:
     teller.say("no browser was found on this machine; open the address above in one")
 
 
-def _stay(url: str, teller: Teller) -> None:
+def _stay(page: str, teller: Teller) -> None:
     """Until Ctrl-C."""
-    teller.say(f"the gateway stays up at {url}; Ctrl-C ends it")
+    teller.say(f"the gateway stays up, to look around at {page}; Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             time.sleep(3_600)
@@ -263,11 +134,7 @@ def _stay(url: str, teller: Teller) -> None:
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """SIGTERM is as Ctrl-C, for the length of a block."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, interrupt)
+    old = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ and a seed, does no I/O. Budgets follow from the past alone, never from the traf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,18 @@ from pointsman.demo.plan import Plan, make_plan
 from pointsman.demo.probing import probe_outcomes
 from pointsman.evaluate.budgets import split_weights
 from pointsman.evaluate.simulated import simulate
+from pointsman.pool.graders import Reply
 from pointsman.pool.probes import Probe
 from pointsman.records import Floats, Outcomes
 
-HISTORY = 1_200  # simulated queries of the past: fitted in a few seconds, and enough to tell the models apart
+HISTORY = 900  # simulated queries of the past: fitted in a few seconds, and enough to tell the models apart
+KNOWN_PROBES = 300  # of the suite, that the other models have answered in the past
 FACTOR = 6.0  # money for six times the cheapest model: enough for the dearer ones to matter, too little for all
 SPARE = 1.3  # more rows than queries are expected, since how many come is chance
+
+
+Judge = Callable[[int, str, Reply], float | None]
+"""The score of a row's answer by a model; None where nobody can tell."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def simulated_scene(seconds: float, rate: float, seed: int) -> Scene:
             }
             for part in CAST
         },
-        stacked(without(past, NEWCOMER), without(columns(probe_outcomes(seed), ids), NEWCOMER)),
+        stacked(without(past, NEWCOMER), without(columns(_known_probes(seed), ids), NEWCOMER)),
         traffic,
         plan,
         NEWCOMER,
@@ -88,6 +94,12 @@ def simulated_scene(seconds: float, rate: float, seed: int) -> Scene:
         (),
         {"retries": 0, "backoff": "50ms", "cooldown_after": 3, "cooldown": "4s"},
     )
+
+
+def _known_probes(seed: int) -> Outcomes:
+    whole = probe_outcomes(seed)
+    rows = np.random.default_rng((seed, 5)).permutation(len(whole))[:KNOWN_PROBES]
+    return whole.take(np.sort(rows))
 
 
 def funds_of(past: Outcomes, expected: int, factor: float = FACTOR) -> dict[str, float]:

@@ -12,9 +12,9 @@ from typing import Protocol
 from pointsman.demo.answers import write_answers
 from pointsman.demo.cast import CAST
 from pointsman.demo.children import Family
+from pointsman.demo.configuration import unused_ports
 from pointsman.demo.probing import probe_outcomes
-from pointsman.demo.scene import Scene, simulated_scene
-from pointsman.demo.traffic import PATIENCE_S, Judge
+from pointsman.demo.scene import Judge, Scene, simulated_scene
 from pointsman.pool.graders import Reply
 
 
@@ -37,8 +37,11 @@ class Stage(Protocol):
     def scene(self, seconds: float, rate: float, seed: int) -> Scene:
         """What is played."""
 
-    def start(self, scene: Scene, processes: Family, folder: Path) -> Mapping[str, str]:
-        """Addresses of the models by id, once they answer."""
+    def addresses(self, scene: Scene) -> Mapping[str, str]:
+        """Where the models will listen, by id."""
+
+    def start(self, scene: Scene, addresses: Mapping[str, str], processes: Family, folder: Path) -> None:
+        """Starts the models, and waits until they answer."""
 
     def judge(self, scene: Scene) -> Judge:
         """Who scores an answer."""
@@ -48,7 +51,7 @@ class SimulatedStage:
     """Simulated models, each a process of its own."""
 
     usual_rate = 8.0
-    patience_s = PATIENCE_S
+    patience_s = 60.0
 
     def check(self) -> None:
         """Needs nothing more."""
@@ -58,15 +61,23 @@ class SimulatedStage:
         self._seed = seed
         return simulated_scene(seconds, rate, seed)
 
-    def start(self, scene: Scene, processes: Family, folder: Path) -> Mapping[str, str]:
+    def addresses(self, scene: Scene) -> Mapping[str, str]:
+        """A port for each model."""
+        return {
+            id: f"http://127.0.0.1:{port}" for id, port in zip(scene.ids, unused_ports(len(scene.ids)), strict=True)
+        }
+
+    def start(self, scene: Scene, addresses: Mapping[str, str], processes: Family, folder: Path) -> None:
         """A server for each of the cast, all at once."""
         probes = probe_outcomes(self._seed)
-        children = {}
+        children = []
         for number, part in enumerate(CAST):
             path = folder / f"{part.name}.json"
             write_answers(part, scene.traffic, probes, number, path)
-            children[part.id] = processes.start(part.name, "pointsman.demo.model_server", str(path))
-        return {id: child.address() for id, child in children.items()}
+            port = addresses[part.id].rpartition(":")[2]
+            children.append(processes.start(part.name, "pointsman.demo.model_server", str(path), "--port", port))
+        for child in children:
+            child.address()
 
     def judge(self, scene: Scene) -> Judge:
         """The simulation knows how good every answer is."""

@@ -75,7 +75,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A policy with the gateway's manners: it passes over a model that is down or can't pay, instead of losing the query.
+    """A policy with the gateway's manners: it passes over a model that is down or can't pay, and loses no query to it.
 
     Args:
         policy: whose scores they are.
@@ -110,14 +110,14 @@ class CheapestFirst:
         """Takes whatever can pay."""
         return Traits("blend", floor=float("-inf"))
 
-    def begin(self, briefing: Briefing) -> None:  # noqa: ARG002
+    def begin(self, briefing: Briefing) -> None:
         """Nothing to know."""
 
     def scores(self, state: None, view: View) -> tuple[Floats, None]:
         """The less, the better."""
         return -view.estimates.cost_usd, state
 
-    def price(self, state: Any) -> None:  # noqa: ARG002
+    def price(self, state: Any) -> None:
         """None."""
 
 
@@ -154,7 +154,10 @@ def standings(scene: Scene, known: Known, joined: Joined | None, embedder: Embed
     traffic = scene.traffic.take(np.array([one.row for one in scene.plan.queries], np.int64))
     told = chapters(scene, traffic, known, joined, embedder)
     funds = fund_table(scene, 0.0 if joined is None else joined.spent_usd)
-    made = [standing(name, scene, traffic, ridden(policy, scene, traffic, told, funds, seed)) for name, policy in POLICIES.items()]
+    made = [
+        standing(name, scene, traffic, ridden(policy, scene, traffic, told, funds, seed))
+        for name, policy in POLICIES.items()
+    ]
     return sorted(made, key=lambda one: -one.quality)
 
 
@@ -164,9 +167,7 @@ def fund_table(scene: Scene, spent_usd: float) -> FundTable:
     return compile_funds([Fund(id, max(0.0, left[id]), models=(id,)) for id in scene.ids], scene.ids)
 
 
-def chapters(
-    scene: Scene, traffic: Outcomes, known: Known, joined: Joined | None, embedder: Embedder
-) -> list[Chapter]:
+def chapters(scene: Scene, traffic: Outcomes, known: Known, joined: Joined | None, embedder: Embedder) -> list[Chapter]:
     """Before the newcomer and with it; one chapter where it never came."""
     count = len(traffic)
     turn = count if joined is None else scene.plan.arrived(joined.at_s)

@@ -1,20 +1,20 @@
 """What happens while the traffic runs: a model is plugged in, another one fails and comes back.
 
-Takes a scene and the gateway's administration; keeps `Event`s, each said as it happens, and how the newcomer joined. The
-onboarding is the gateway's own: real probes, asked, graded and paid for, beside the traffic. Nothing else is touched.
+Takes a scene and the gateway's administration; keeps `Event`s, each said as it happens, and how the newcomer joined.
+The onboarding is the gateway's own: real probes, asked, graded and paid for, beside the traffic.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import httpx
 
 from pointsman.demo.administration import Administration
 from pointsman.demo.scene import Scene
 from pointsman.demo.standings import Joined, Known
+from pointsman.demo.told import Event
 from pointsman.demo.traffic import told_within
 from pointsman.errors import InputError
 from pointsman.pool.settings import Settings
@@ -23,15 +23,6 @@ from pointsman.serve.fitting import newest_learned
 NANO = 1e9
 LOOK_S = 0.5
 ONBOARDING_USD = "0.05"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, since the traffic began."""
-
-    at_s: float
-    kind: str
-    what: str
 
 
 class Story:
@@ -55,10 +46,11 @@ class Story:
         passed_s: Callable[[], float],
         say: Callable[[Event], None],
     ) -> None:
-        self._scene, self._admin, self._settings, self._servers = scene, admin, settings, servers
+        self._scene, self._admin, self.settings, self._servers = scene, admin, settings, servers
         self._passed_s, self._say = passed_s, say
         self.events: list[Event] = []
         self.joined: Joined | None = None
+        self.probes_usd = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Everything in its time, or until it is told to stop."""
@@ -99,17 +91,17 @@ class Story:
         """Whether its onboarding has ended; if it has, how it came is noted."""
         told = await self._admin.onboarding(model)
         progress = told.get("progress") or {}
+        self.probes_usd = float(progress.get("spent_nano") or 0) / NANO
         if not progress.get("done"):
             if told.get("running"):
                 return False
             raise InputError(str(told.get("said") or "the onboarding ended without a word").strip()[-300:])
-        known = await asyncio.to_thread(known_now, self._settings)
-        spent_usd = float(progress.get("spent_nano") or 0) / NANO
+        known = await asyncio.to_thread(known_now, self.settings)
         if known is not None and model in known.estimator.models:
-            self.joined = Joined(self._passed_s(), known, spent_usd)
+            self.joined = Joined(self._passed_s(), known, self.probes_usd)
         graded, mean = progress.get("graded"), progress.get("mean")
         score = "" if mean is None else f", mean score {mean:.2f}"
-        self.tell("taken_in", f"{model} serves: {graded} probes graded{score}, ${spent_usd:.4f}")
+        self.tell("taken_in", f"{model} serves: {graded} probes graded{score}, ${self.probes_usd:.4f}")
         return True
 
     async def _fail(self, stop: asyncio.Event) -> None:

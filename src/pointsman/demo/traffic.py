@@ -20,18 +20,15 @@ import httpx
 import openai
 
 from pointsman.demo.plan import Planned
-from pointsman.demo.scene import Scene
+from pointsman.demo.scene import Judge, Scene
 from pointsman.pool.graders import Reply
 
 SERVED_BY, DECISION = "x-pointsman-model", "x-pointsman-decision-id"
-PATIENCE_S = 60.0
 LATEST_S = 6.0  # what "queries a second" looks back on
 FEEDBACK_S = (0.5, 3.0)  # after the answer, as people are
 AFTERWARDS_S = 20.0  # for what is in flight at the end
 
 Ending = Literal["served", "refused", "failed"]
-Judge = Callable[[int, str, Reply], float | None]
-"""The score of a row's answer by a model; None where nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,7 @@ class Traffic:
         patience_s: how long a client waits for one.
     """
 
-    def __init__(
-        self, scene: Scene, url: str, keys: Mapping[str, str], judge: Judge, patience_s: float = PATIENCE_S
-    ) -> None:
+    def __init__(self, scene: Scene, url: str, keys: Mapping[str, str], judge: Judge, patience_s: float) -> None:
         self._scene, self._judge = scene, judge
         self._clients = {team: _client(url, key, patience_s) for team, key in keys.items()}
         self._lots = random.Random(len(scene.plan.queries))  # noqa: S311 (how long people take)

@@ -49,7 +49,7 @@ STEPS = "select t, body from steps where length_s = ? and t >= ? and t < ? order
 FUNDS = "select t, body from funds where length_s = ? and t >= ? and t < ? order by t"
 LAST_FUNDS = "select body from funds where length_s = ? and t >= ? and t < ? order by t desc limit 1"
 LAST = "select max(t) from steps where length_s = ?"
-FIRST = "select min(t) from steps where length_s = ?"
+FIRST = "select min(t) from steps where length_s = ? and t >= ?"
 
 FundsAt = Mapping[str, FundRow]
 
@@ -122,11 +122,11 @@ class PulseFile:
         last: int | None
         first: int | None
         (last,) = self._db.execute(LAST, (MINUTE_S,)).fetchone()
-        (first,) = self._db.execute(FIRST, (STEP_S,)).fetchone()
+        (first,) = self._db.execute(FIRST, (STEP_S, 0 if last is None else last + MINUTE_S)).fetchone()
         end = int(at_s - LATE_S) // MINUTE_S * MINUTE_S
-        if first is None or (last is not None and last + MINUTE_S >= end):
+        if first is None or first >= end:
             return 0
-        begin = max(first // MINUTE_S * MINUTE_S, 0 if last is None else last + MINUTE_S)
+        begin = first // MINUTE_S * MINUTE_S
         end = min(end, begin + MINUTES_AT_ONCE * MINUTE_S)
         with self._transaction():
             for t in range(begin, end, MINUTE_S):
@@ -135,7 +135,7 @@ class PulseFile:
                 for table in ("steps", "funds"):
                     sql = f"delete from {table} where length_s = ? and t < ?"  # noqa: S608 (two fixed names)
                     self._db.execute(sql, (length_s, int(at_s) - kept_s))
-        return max(0, end - begin) // MINUTE_S
+        return (end - begin) // MINUTE_S
 
     def _roll_up(self, t: int) -> None:
         span = (STEP_S, t, t + MINUTE_S)

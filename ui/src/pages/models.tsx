@@ -1,22 +1,21 @@
 // The models: how each does, where each is good, which err alike, whether estimates hold; and a new one is taken in.
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { get } from "../api";
 import { READ_ONLY } from "../changes";
 import { plural } from "../format";
 import { Button, Card, Choice, Empty, Failed, Loading, Page, Table } from "../parts";
 import { go, place } from "../router";
 import { mayChange } from "../session";
-import { meet } from "../theme";
 import type { Id, ModelRow, Models } from "../types";
 import { useData, useLive } from "../use";
 import { CalibrationChart, curvesOf } from "./models/calibration";
 import { Chosen } from "./models/chosen";
 import { columns } from "./models/health";
 import { columnsOf, HeatMap } from "./models/heat";
+import { loadModels } from "./models/known";
 import { LikenessMap } from "./models/likeness";
 import { OnboardDialog } from "./models/onboard";
-import { Onboardings, useOnboardings } from "./models/onboardings";
+import { Earlier, Running, useOnboardings } from "./models/onboardings";
 import { SpeedChart, timedOf } from "./models/speed";
 import "./models/models.css";
 
@@ -41,8 +40,9 @@ export default function ModelsPage() {
     >
       {!data && models.loading && <Loading />}
       {models.error && <Failed error={models.error} again={models.reload} />}
-      <Onboardings {...onboardings} ended={models.reload} />
+      <Running {...onboardings} ended={models.reload} />
       {data && <Shown data={data} onboard={setAsked} />}
+      <Earlier all={onboardings.all} />
       {data && asked !== null && (
         <OnboardDialog
           models={data.models}
@@ -56,12 +56,6 @@ export default function ModelsPage() {
       )}
     </Page>
   );
-}
-
-async function loadModels(signal: AbortSignal): Promise<Models> {
-  const data = await get<Models>("/models", signal);
-  meet(data.models.map((one) => one.id));
-  return data;
 }
 
 const OnboardButton = ({ ask }: { ask: () => void }) => (
@@ -110,20 +104,23 @@ function Charts({ data, chosen }: { data: Models; chosen: Id | null }) {
   const timed = timedOf(data.models);
   const curves = curvesOf(data.calibration);
   return (
-    <>
+    <div class="models-charts">
       <Profiles data={data} chosen={chosen} />
-      <div class="models-charts">
-        <Part title="Likeness" note="near: they err on the same prompts" none={data.likeness.length < 2 && whyOf(data)}>
-          <LikenessMap spots={data.likeness} chosen={chosen} />
-        </Part>
-        <Part title="Cost and time" note="median, up to the 99th percentile" none={timed.length === 0 && NO_ANSWERS}>
-          <SpeedChart models={data.models} chosen={chosen} />
-        </Part>
-        <Part title="Calibration" note="feedback against the estimate" none={curves.length === 0 && NO_FEEDBACK}>
-          <CalibrationChart curves={data.calibration} chosen={chosen} choose={(one) => go(addressOf(one))} />
-        </Part>
-      </div>
-    </>
+      <Part title="Likeness" note="near: they err on the same prompts" none={data.likeness.length < 2 && whyOf(data)}>
+        <LikenessMap spots={data.likeness} chosen={chosen} />
+      </Part>
+      <Part title="Cost and time" note="median, up to the 99th percentile" none={timed.length === 0 && NO_ANSWERS}>
+        <SpeedChart models={data.models} chosen={chosen} />
+      </Part>
+      <Part
+        title="Calibration"
+        class="models-calibration"
+        note="feedback against the estimate"
+        none={curves.length === 0 && NO_FEEDBACK}
+      >
+        <CalibrationChart curves={data.calibration} chosen={chosen} choose={(one) => go(addressOf(one))} />
+      </Part>
+    </div>
   );
 }
 
@@ -135,13 +132,12 @@ interface PartProps {
   title: string;
   note: string;
   none: string | false;
+  class?: string;
   children: ComponentChildren;
 }
 
-const Part = ({ title, note, none, children }: PartProps) => (
-  <Card title={title} note={note}>
-    {none === false ? children : <Empty title="Nothing to show yet">{none}</Empty>}
-  </Card>
+const Part = ({ none, children, ...card }: PartProps) => (
+  <Card {...card}>{none === false ? children : <Empty title="Nothing to show yet">{none}</Empty>}</Card>
 );
 
 type Kind = "skills" | "topics";
@@ -156,7 +152,12 @@ function Profiles({ data, chosen }: { data: Models; chosen: Id | null }) {
   const kind = wanted ?? (has("topics") || !has("skills") ? "topics" : "skills");
   const note = has(kind) ? `${plural(data[kind].rows.length, kind.slice(0, -1))} · mean score` : "";
   return (
-    <Card title="Who is good at what" note={note} aside={<KindChoice kind={kind} set={setWanted} />}>
+    <Card
+      title="Who is good at what"
+      class="models-profiles"
+      note={note}
+      aside={<KindChoice kind={kind} set={setWanted} />}
+    >
       {has(kind) ? (
         <HeatMap profile={data[kind]} label={`Mean scores by ${kind} and model`} chosen={chosen} />
       ) : (

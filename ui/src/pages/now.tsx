@@ -30,8 +30,8 @@ export default function NowPage() {
   const active = have.alarms.some((one) => one.active);
   return (
     <Page title="Now" note={`Estimates from ${have.estimates_from}`} aside={stretch}>
-      {active && <Alarms alarms={have.alarms} />}
       <Figures now={have} minutes={minutes.value} />
+      {active && <Alarms alarms={have.alarms} />}
       {have.points.length ? (
         <div class="now-charts">
           <Traffic now={have} minutes={minutes.value} />
@@ -45,7 +45,7 @@ export default function NowPage() {
           </Empty>
         </section>
       )}
-      <Funds now={have} />
+      <Funds now={have} minutes={minutes.value} />
       <div class="now-rest">
         <Prices now={have} minutes={minutes.value} />
         {have.points.length > 0 && <Overhead now={have} minutes={minutes.value} />}

@@ -1,13 +1,13 @@
 // Type a prompt, see where it would go and what it would cost, before anything is spent; then send it.
 import { useMemo, useState } from "preact/hooks";
-import { ApiError, get, post } from "../api";
+import { ApiError, post } from "../api";
 import { READ_ONLY } from "../changes";
 import { number, plural } from "../format";
 import { Button, Card, Empty, Failed, Field, Loading, Page, Select } from "../parts";
 import { mayChange } from "../session";
-import { meet } from "../theme";
-import type { Models, Routed } from "../types";
+import type { Routed } from "../types";
 import { useData, useSettled } from "../use";
+import { loadModels } from "./models/known";
 import { AnswerCard, useAnswer } from "./playground/answer";
 import { Reasons, Verdict } from "./playground/routed";
 import "./playground/playground.css";
@@ -54,9 +54,9 @@ export default function PlaygroundPage() {
           {settled && routed.error && <Refused error={routed.error} again={routed.reload} />}
           {settled && !routed.data && !routed.error && <Loading what="Routing" />}
           {shown && <Verdict routed={shown} asked={model} fresh={fresh} />}
+          <AnswerCard {...answer} />
         </div>
       </div>
-      <AnswerCard {...answer} />
       {shown && <Reasons routed={shown} fresh={fresh} />}
     </Page>
   );
@@ -82,7 +82,7 @@ interface AskedProps {
 }
 
 function Asked({ prompt, setPrompt, model, setModel, send }: AskedProps) {
-  const models = useData("models", loadModels);
+  const models = useData("models", namesOf);
   const options = useMemo(
     () => [[AUTO, "auto: let the router choose"] as const, ...(models.data ?? []).map((id) => [id, id] as const)],
     [models.data],
@@ -111,9 +111,8 @@ function Asked({ prompt, setPrompt, model, setModel, send }: AskedProps) {
   );
 }
 
-async function loadModels(signal: AbortSignal): Promise<string[]> {
-  const { models } = await get<Models>("/models", signal);
-  meet(models.map((one) => one.id));
+async function namesOf(signal: AbortSignal): Promise<string[]> {
+  const { models } = await loadModels(signal);
   return models.filter((one) => one.duty !== "retired").map((one) => one.id);
 }
 

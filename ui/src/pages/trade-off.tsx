@@ -6,9 +6,9 @@ import { moment, percent, plural, score, usd } from "../format";
 import { clock } from "../now-store";
 import { Button, Card, Dialog, Empty, Failed, Loading, Notice, Page, Stat, Stats } from "../parts";
 import { mayChange } from "../session";
-import { meet } from "../theme";
 import type { Outcome, Replayed, TradeOff, Written } from "../types";
 import { useData, useLive, useSettled } from "../use";
+import { met } from "./models/known";
 import { Compare, inWords } from "./trade-off/compare";
 import { FrontierChart, perThousand } from "./trade-off/frontier";
 import { differs, inForce, type Proposal, Sliders } from "./trade-off/sliders";
@@ -37,7 +37,7 @@ export default function TradeOffPage() {
 
 async function loadTradeOff(signal: AbortSignal): Promise<TradeOff> {
   const data = await get<TradeOff>("/trade-off", signal);
-  meet(data.models.map((one) => one.id));
+  await met(data.models.map((one) => one.id));
   return data;
 }
 

@@ -41,6 +41,7 @@ class DecidedLog:
         cheapest: bool [Q], where the cheapest serves if nothing is worth its price.
         alias: the one that most of them asked for; "" where there are no queries.
         others: float [F], what other queries of the same time drew, in the funds' units.
+        rate: queries per second that the gateway expects.
     """
 
     at_s: Floats
@@ -53,23 +54,28 @@ class DecidedLog:
     cheapest: Mask
     alias: str
     others: Floats
+    rate: float
 
     def __len__(self) -> int:
         return len(self.at_s)
 
     @property
     def span_s(self) -> float:
-        """How long so many queries take to come; at least a second."""
-        if len(self) < 2:
-            return 1.0
-        return max(1.0, float(np.ptp(self.at_s)) * len(self) / (len(self) - 1))
+        """How long so many queries take to come: as they came, but no quicker than they are expected to.
+
+        A burst of a moment isn't the pace that a fund's money is meant for.
+        """
+        came = float(np.ptp(self.at_s)) * len(self) / (len(self) - 1) if len(self) > 1 else 0.0
+        return max(1.0, came, len(self) / self.rate)
 
 
-def read_log(rows: Iterable[tuple[bytes, float | None]], scheme: Scheme) -> DecidedLog:
+def read_log(rows: Iterable[tuple[bytes, float | None]], scheme: Scheme, rate: float) -> DecidedLog:
     """At most 2,000 queries out of the latest 8,000 exchanges.
 
     Args:
         rows: bodies and scores, newest first.
+        scheme: in force.
+        rate: queries per second that are expected, above zero.
     """
     kept: list[tuple[Kept, str]] = []
     others = np.zeros(len(scheme.funds))
@@ -83,7 +89,7 @@ def read_log(rows: Iterable[tuple[bytes, float | None]], scheme: Scheme) -> Deci
             kept.append((one, _alias_of(scheme, row["asked"])))
         else:
             _take_drawn(others, row, row_of, scheme)
-    return log_of(kept[::-1], scheme, others)
+    return log_of(kept[::-1], scheme, others, rate)
 
 
 def _is_traffic(row: Mapping[str, Any]) -> bool:
@@ -102,7 +108,7 @@ def _take_drawn(others: Floats, row: Mapping[str, Any], row_of: Mapping[str, int
             others[row_of[name]] += in_units(amount, scheme.funds[row_of[name]].unit)
 
 
-def log_of(kept: Sequence[tuple[Kept, str]], scheme: Scheme, others: Floats) -> DecidedLog:
+def log_of(kept: Sequence[tuple[Kept, str]], scheme: Scheme, others: Floats, rate: float) -> DecidedLog:
     """Decisions and the aliases that they asked for, oldest first, over the models and funds in force."""
     queries, models = len(kept), len(scheme.models)
     figures = np.zeros((4, queries, models))
@@ -133,6 +139,7 @@ def log_of(kept: Sequence[tuple[Kept, str]], scheme: Scheme, others: Floats) -> 
         np.array([one.scarcity == "serve-cheapest" for one, _ in kept], np.bool_),
         alias,
         others,
+        rate,
     )
 
 

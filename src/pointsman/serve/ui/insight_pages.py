@@ -80,10 +80,10 @@ async def write(gateway: Gateway, client: Client, _: str) -> None:
 
 async def _ground(gateway: Gateway) -> Ground:
     """What the page and its replays stand on, at most some seconds old."""
-    scheme, state = gateway.scheme, gateway.settings.state
+    scheme, state, rate = gateway.scheme, gateway.settings.state, gateway.traffic.arrivals.rate
 
     def make() -> Ground:
-        return ground_of(read_log(latest(state, MOST_LOOKED_AT), scheme), scheme)
+        return ground_of(read_log(latest(state, MOST_LOOKED_AT), scheme, rate), scheme)
 
     return await _readable(lambda: insight_of(gateway).fresh("ground", scheme.funds, make, GROUND_S))
 

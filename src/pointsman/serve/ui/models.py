@@ -131,7 +131,7 @@ def _row(one: Listed, facts: Facts, recent: Recent, alarms: int) -> dict[str, An
 
 
 def health_of(endpoints: Sequence[tuple[str, bool, float | None]], *, asked: bool) -> str:
-    """Of a model: "up" where an endpoint may be asked, "resting" where none may, "unknown" where nobody asked lately."""
+    """Of a model: "up" where an endpoint may be asked, "resting" where none, "unknown" where nobody asked lately."""
     if endpoints and not any(up for _, up, _ in endpoints):
         return "resting"
     return "up" if asked else "unknown"

@@ -29,7 +29,7 @@ from pointsman.serve.ui.decided_log import DecidedLog
 
 LEAST_QUERIES = 20
 BATCH = 64
-SOLVED = 4  # times over the queries
+SOLVED = 6  # times over the queries
 KNOBS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.5, 9.0, 9.3, 9.6, 9.8, 10.0)
 DECLINE: Scarcity = "decline"
 CHEAPEST: Scarcity = "serve-cheapest"
@@ -93,34 +93,37 @@ def play(log: DecidedLog, funds: FundTable, budget: Floats, money: Floats) -> Pl
         if len(funds) and start % pause == 0:
             to_come = np.full(len(funds), float(queries - start))
             price = solve_prices(log.estimates, funds, log.drawn, left, to_come, price, log.allowed)
-        rows = np.arange(start, end)
-        for cheapest in (False, True):
-            some = rows[log.cheapest[rows] == cheapest]
-            if len(some):
-                model[some], left = _decided(log, funds, price, left, money, some, cheapest=cheapest)
+        model[start:end], left = _decided(log, funds, price, left, money, np.arange(start, end))
         runs_out = np.where(np.isnan(runs_out) & (left < least) & (end < queries), end / queries, runs_out)
     return Played(model, budget, left, runs_out)
 
 
+def unlimited(log: DecidedLog, funds: FundTable, money: Floats) -> Ints:
+    """Who would serve each query [Q] if no fund were ever short: the frontier is made of these."""
+    nothing = np.zeros(len(funds))
+    return _decided(log, funds, nothing, np.full(len(funds), np.inf), money, np.arange(len(log)))[0]
+
+
 def _decided(
-    log: DecidedLog, funds: FundTable, price: Floats, left: Floats, money: Floats, rows: Ints, *, cheapest: bool
+    log: DecidedLog, funds: FundTable, price: Floats, left: Floats, money: Floats, rows: Ints
 ) -> tuple[Ints, Floats]:
-    """Who serves some queries, and what the funds have left."""
+    """Who serves some queries, and what the funds have left; those that decline rather than take the cheapest first."""
+    model, state = np.full(len(rows), -1), StandingState(price, funds)
+    for scarcity in (DECLINE, CHEAPEST):
+        mine = np.flatnonzero(log.cheapest[rows] == (scarcity == CHEAPEST))
+        if len(mine):
+            view, terms = _asked(log, funds, left, money, rows[mine])
+            choices, _, _ = decide(Standing(), state, view, funds, scarcity=scarcity, terms=terms)
+            model[mine], left = choices.model, choices.remaining
+    return model, left
+
+
+def _asked(log: DecidedLog, funds: FundTable, left: Floats, money: Floats, rows: Ints) -> tuple[View, Terms]:
     models = log.allowed.shape[1]
-    drawn = [tuple(np.flatnonzero(each).tolist()) for each in log.drawn[rows]]
-    view = View(
-        log.estimates.take(rows),
-        left,
-        int(rows[0]),
-        rows[0] / len(log),
-        np.ones(models, np.bool_),
-        np.ones(models),
-        drawn_of(drawn, len(funds)),
-    )
-    terms = Terms(log.allowed[rows], None, money[rows], None, log.bonus[rows])
-    state, scarcity = StandingState(price, funds), CHEAPEST if cheapest else DECLINE
-    choices, _, _ = decide(Standing(), state, view, funds, scarcity=scarcity, terms=terms)
-    return choices.model, choices.remaining
+    drawn = drawn_of([tuple(np.flatnonzero(each).tolist()) for each in log.drawn[rows]], len(funds))
+    seen, every = int(rows[0]), np.ones(models, np.bool_)
+    view = View(log.estimates.take(rows), left, seen, seen / len(log), every, np.ones(models), drawn)
+    return view, Terms(log.allowed[rows], None, money[rows], None, log.bonus[rows])
 
 
 def _least(log: DecidedLog, funds: FundTable) -> Floats:
@@ -136,15 +139,23 @@ def _least(log: DecidedLog, funds: FundTable) -> Floats:
 
 def outcome_json(log: DecidedLog, played: Played, scheme: Scheme) -> dict[str, Any]:
     """What it came to. A query that nobody serves has a quality of zero."""
-    rows = np.flatnonzero(played.model >= 0)
-    columns, queries = played.model[rows], max(1, len(log))
-    counts = np.bincount(columns, minlength=len(scheme.models))
+    counts = np.bincount(played.model[played.model >= 0], minlength=len(scheme.models))
+    queries = max(1, len(log))
+    return {
+        **sums_of(log, played.model),
+        "shares": {model.id: int(n) / queries for model, n in zip(scheme.models, counts, strict=True) if n},
+        "funds": [_fund(rule, played, f) for f, rule in enumerate(scheme.funds) if log.drawn[:, f].any()],
+    }
+
+
+def sums_of(log: DecidedLog, model: Ints) -> dict[str, Any]:
+    """Mean quality, cost and the share that is served, for who serves each query [Q], −1 for nobody."""
+    rows = np.flatnonzero(model >= 0)
+    columns, queries = model[rows], max(1, len(log))
     return {
         "quality": float(log.estimates.quality[rows, columns].sum()) / queries,
         "cost_nano": round(float(log.estimates.cost_usd[rows, columns].sum()) * NANO),
         "served": len(rows) / queries,
-        "shares": {model.id: int(n) / queries for model, n in zip(scheme.models, counts, strict=True) if n},
-        "funds": [_fund(rule, played, f) for f, rule in enumerate(scheme.funds) if log.drawn[:, f].any()],
     }
 
 
@@ -171,10 +182,12 @@ class Ground:
 
     def at(self, amounts: Mapping[str, int], knob: float) -> Played:
         """The queries decided again with other amounts and another setting of the knob."""
-        price = self.scheme.trade_off_price(knob)
-        money = np.where(self.log.by_knob, price, self.log.money)
-        table = self.scheme.snapshot.funds
-        return play(self.log, table, budgets(self.log, self.scheme, amounts, self.now_ns), money)
+        budget = budgets(self.log, self.scheme, amounts, self.now_ns)
+        return play(self.log, self.scheme.snapshot.funds, budget, self.money(knob))
+
+    def money(self, knob: float) -> Floats:
+        """Quality per dollar [Q] that each query leans with, at a setting of the knob."""
+        return np.where(self.log.by_knob, self.scheme.trade_off_price(knob), self.log.money)
 
     @property
     def knob(self) -> float:
@@ -192,7 +205,7 @@ def ground_of(log: DecidedLog, scheme: Scheme, now_ns: int | None = None) -> Gro
 
 
 def page_json(ground: Ground) -> dict[str, Any]:
-    """The page: where we stand, the frontier over the knob, each model alone; in a thread."""
+    """The page: where we stand, the frontier over the knob without any budget, each model alone; in a thread."""
     log, scheme, here = ground.log, ground.scheme, ground.here
     return {
         "queries": len(log),
@@ -214,15 +227,22 @@ def why(ground: Ground) -> str:
         return f"{len(log)} queries asked for an alias so far; {LEAST_QUERIES} are needed."
     return (
         f"The latest {len(log):,} queries that asked for an alias, decided again in order on the estimates recorded "
-        "then, at prices solved on them. Each fund has the part of its amount that falls to the time they span, less "
-        "what other queries drew. Refused queries aren't among them, and every model is taken to answer. "
-        f"The knob is the trade-off of alias {log.alias!r}."
+        "then, at prices solved on them. Each fund has the part of its amount that falls to the time such queries "
+        f"take to come ({_time(log.span_s)}), less what others drew. Refused queries aren't among them, and every model "
+        f"is taken to answer. The knob is the trade-off of alias {log.alias!r}; the frontier is what it gives where no "
+        "fund is ever short."
     )
 
 
+def _time(seconds: float) -> str:
+    units = (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0))
+    name, length = next((unit for unit in units if seconds >= 2 * unit[1]), ("seconds", 1.0))
+    return f"{seconds / length:.0f} {name}"
+
+
 def _point(ground: Ground, knob: float) -> dict[str, Any]:
-    found = outcome_json(ground.log, ground.at({}, knob), ground.scheme)
-    return {"knob": knob} | {name: found[name] for name in ("quality", "cost_nano", "served")}
+    model = unlimited(ground.log, ground.scheme.snapshot.funds, ground.money(knob))
+    return {"knob": knob} | sums_of(ground.log, model)
 
 
 def alone_json(log: DecidedLog, scheme: Scheme) -> list[dict[str, Any]]:

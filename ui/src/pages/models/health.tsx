@@ -121,8 +121,8 @@ export function columns(): Column<ModelRow>[] {
       num: true,
       by: (one) => one.output_usd,
       cell: (one) => `${usd(one.input_usd)} / ${usd(one.output_usd)}`,
-      from: 1180,
+      from: 1240,
     },
-    { id: "known", head: "Known by", by: (one) => one.known_by, cell: (one) => one.known_by, from: 1260 },
+    { id: "known", head: "Known by", by: (one) => one.known_by, cell: (one) => one.known_by, from: 1440 },
   ];
 }

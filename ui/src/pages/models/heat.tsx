@@ -5,8 +5,8 @@
 import { brief, percent } from "../../format";
 import type { Id, Profile } from "../../types";
 
-const LABEL_REM = 22; // of a row's label and note
-const CELL_REM = 6; // at most, of a cell
+const LABEL_REM = 20; // of a row's label and note
+const CELL_REM = 6; // of a cell, where there is room
 const STEPS = 9; // of the colour scale, as in models.css
 
 /** The models with any score, the best on average first. */
@@ -36,6 +36,33 @@ export function stepOf(value: number, [low, high]: [number, number]): number {
   return Math.min(STEPS - 1, Math.max(0, Math.floor(((value - low) / (high - low)) * STEPS)));
 }
 
+/** A profile's rows of which anything is known, with their cells in the order of the columns. */
+export function rowsOf(profile: Profile, columns: Id[]): Row[] {
+  const prefix = commonPrefix(profile.rows.map((row) => row.label));
+  return profile.rows
+    .map((row, i) => ({
+      label: row.label.slice(prefix.length),
+      title: [row.label, row.note].filter(Boolean).join(": "),
+      note: row.share === null ? row.note : percent(row.share, row.share < 0.0995 ? 1 : 0),
+      cells: columns.map((id) => profile.cells[id]?.[i] ?? null),
+    }))
+    .filter((row) => row.cells.some((cell) => cell !== null));
+}
+
+/** What all labels begin with, up to a slash. */
+export function commonPrefix(labels: string[]): string {
+  const first = labels[0] ?? "";
+  const prefix = first.slice(0, first.indexOf("/") + 1);
+  return labels.length > 1 && labels.every((label) => label.startsWith(prefix)) ? prefix : "";
+}
+
+export interface Row {
+  label: string;
+  title: string;
+  note: string;
+  cells: (number | null)[];
+}
+
 interface Props {
   profile: Profile;
   label: string;
@@ -45,6 +72,7 @@ interface Props {
 export function HeatMap({ profile, label, chosen }: Props) {
   const columns = columnsOf(profile);
   const range = rangeOf(profile);
+  const ofTraffic = profile.rows.some((row) => row.share !== null);
   return (
     <>
       <section class="heat-scroll" tabIndex={0} aria-label={label}>
@@ -52,6 +80,11 @@ export function HeatMap({ profile, label, chosen }: Props) {
           <thead>
             <tr>
               <td />
+              {ofTraffic && (
+                <th scope="col" class="heat-share">
+                  of traffic
+                </th>
+              )}
               {columns.map((id) => (
                 <th key={id} scope="col" class={id === chosen ? "is-chosen" : ""} title={id}>
                   <span>{brief(id)}</span>
@@ -60,8 +93,8 @@ export function HeatMap({ profile, label, chosen }: Props) {
             </tr>
           </thead>
           <tbody>
-            {profile.rows.map((row, i) => (
-              <HeatRow key={i} row={row} cells={columns.map((id) => profile.cells[id]?.[i] ?? null)} range={range} />
+            {rowsOf(profile, columns).map((row) => (
+              <HeatRow key={row.title} row={row} range={range} ofTraffic={ofTraffic} />
             ))}
           </tbody>
         </table>
@@ -71,22 +104,16 @@ export function HeatMap({ profile, label, chosen }: Props) {
   );
 }
 
-interface RowProps {
-  row: Profile["rows"][number];
-  cells: (number | null)[];
-  range: [number, number];
-}
-
-function HeatRow({ row, cells, range }: RowProps) {
-  const best = Math.max(...cells.map((cell) => cell ?? -1));
-  const note = [row.note, row.share === null ? "" : `${percent(row.share)} of traffic`].filter(Boolean).join(" · ");
+function HeatRow({ row, range, ofTraffic }: { row: Row; range: [number, number]; ofTraffic: boolean }) {
+  const best = Math.max(...row.cells.map((cell) => cell ?? -1));
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" title={row.title}>
         <span class="heat-label">{row.label}</span>
-        {note && <span class="heat-note">{note}</span>}
+        {!ofTraffic && row.note && <span class="heat-note">{row.note}</span>}
       </th>
-      {cells.map((cell, k) => (
+      {ofTraffic && <td class="heat-share">{row.note}</td>}
+      {row.cells.map((cell, k) => (
         <Cell key={k} value={cell} best={cell !== null && cell === best} range={range} />
       ))}
     </tr>

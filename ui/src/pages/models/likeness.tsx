@@ -3,13 +3,15 @@
 import { useMemo } from "preact/hooks";
 import { Chart, type Option } from "../../chart";
 import { brief } from "../../format";
-import { colourOf } from "../../theme";
+import { type Frame, gridOf, keepApart, pointIn } from "../../labels";
+import { type Colours, colourOf } from "../../theme";
 import type { Id, Models } from "../../types";
 import { useWidth } from "../../use";
 
 type Spot = Models["likeness"][number];
 const MARGIN = 0.16; // of the map's extent, for labels at its edges
 const HEIGHT = 320;
+const SIZE = 12; // of a spot, in pixels
 
 /** Ranges of both axes that show all spots undistorted in a box of this shape. */
 export function ranges(spots: Spot[], width: number, height: number): { x: [number, number]; y: [number, number] } {
@@ -26,7 +28,7 @@ export function ranges(spots: Spot[], width: number, height: number): { x: [numb
 
 export function LikenessMap({ spots, chosen }: { spots: Spot[]; chosen: Id | null }) {
   const [box, width] = useWidth();
-  const option = useMemo(() => () => drawn(spots, chosen, width || 500), [spots, chosen, width]);
+  const option = useMemo(() => (c: Colours) => drawn(spots, chosen, width || 500, c), [spots, chosen, width]);
   return (
     <div ref={box}>
       <Chart
@@ -48,16 +50,19 @@ function nearest(spot: Spot, spots: Spot[]): string {
   return others.sort((a, b) => distance(a) - distance(b))[0]?.id ?? "–";
 }
 
-function drawn(spots: Spot[], chosen: Id | null, width: number): Option {
+function drawn(spots: Spot[], chosen: Id | null, width: number, c: Colours): Option {
   const { x, y } = ranges(spots, width, HEIGHT);
+  const frame: Frame = { box: { width, height: HEIGHT }, left: 0, right: 0, top: 0, bottom: 0, x, y };
+  const points = spots.map((spot) => pointIn(frame, spot.x, spot.y, SIZE));
   const axis = {
     type: "value" as const,
     axisLabel: { show: false },
     axisTick: { show: false },
     axisLine: { show: false },
+    splitLine: { show: false },
   };
   return {
-    grid: { left: 0, right: 0, top: 0, bottom: 0 },
+    grid: gridOf(frame),
     xAxis: { ...axis, min: x[0], max: x[1] },
     yAxis: { ...axis, min: y[0], max: y[1] },
     tooltip: { formatter: (params) => (params as { name: string }).name },
@@ -68,11 +73,10 @@ function drawn(spots: Spot[], chosen: Id | null, width: number): Option {
           name: spot.id,
           value: [spot.x, spot.y],
           itemStyle: { color: colourOf(spot.id) },
-          symbolSize: spot.id === chosen ? 18 : 12,
+          symbolSize: spot.id === chosen ? 1.5 * SIZE : SIZE,
         })),
-        label: { show: true, position: "right", formatter: (params) => brief(params.name), color: "inherit" },
-        labelLayout: { moveOverlap: "shiftY" },
-        labelLine: { show: true, length2: 2 },
+        label: { show: true, position: "right", formatter: (params) => brief(params.name), color: c.text },
+        labelLayout: keepApart(frame, points),
       },
     ],
   };

@@ -8,7 +8,7 @@ import { mayChange } from "../../session";
 import type { Onboarding } from "../../types";
 import { useData, useLive } from "../../use";
 
-interface Going {
+interface Known {
   all: Onboarding[];
   reload: () => void;
 }
@@ -17,7 +17,7 @@ interface Going {
 export const isOver = (one: Onboarding): boolean => one.done || one.error !== "";
 
 /** All of them, kept current by live events. */
-export function useOnboardings(): Going {
+export function useOnboardings(): Known {
   const found = useData<Onboarding[]>("onboardings", async (signal) =>
     listOf(await get<Onboarding[] | { onboardings: Onboarding[] }>("/onboardings", signal)),
   );
@@ -36,7 +36,8 @@ export function merged(was: Onboarding[], news: Onboarding[]): Onboarding[] {
   return [...kept, ...news.filter((one) => !was.some((old) => old.slug === one.slug))];
 }
 
-export function Onboardings({ all, reload, ended }: Going & { ended: () => void }) {
+/** Those that go on now. */
+export function Running({ all, reload, ended }: Known & { ended: () => void }) {
   const running = all.filter((one) => !isOver(one));
   const over = all.filter(isOver);
   const before = useRef(over.length);
@@ -45,14 +46,13 @@ export function Onboardings({ all, reload, ended }: Going & { ended: () => void 
   return (
     <>
       {running.map((one) => (
-        <Running key={one.slug} one={one} reload={reload} />
+        <Going key={one.slug} one={one} reload={reload} />
       ))}
-      {over.length > 0 && <Earlier over={over} />}
     </>
   );
 }
 
-function Running({ one, reload }: { one: Onboarding; reload: () => void }) {
+function Going({ one, reload }: { one: Onboarding; reload: () => void }) {
   const cancel = () =>
     del(`/onboardings/${encodeURIComponent(one.slug)}`)
       .then(() => {
@@ -91,7 +91,10 @@ function Running({ one, reload }: { one: Onboarding; reload: () => void }) {
 const meanOf = (one: Onboarding): string =>
   `mean score ${score(one.mean, 2)}${one.low === null ? "" : ` (${score(one.low, 2)} to ${score(one.high, 2)})`}`;
 
-function Earlier({ over }: { over: Onboarding[] }) {
+/** What earlier ones came to. */
+export function Earlier({ all }: { all: Onboarding[] }) {
+  const over = all.filter(isOver);
+  if (over.length === 0) return null;
   return (
     <details class="card earlier">
       <summary>

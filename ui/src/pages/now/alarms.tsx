@@ -34,11 +34,7 @@ export function Alarms({ alarms }: { alarms: Alarm[] }) {
               {alarm.active ? alarm.severity : "past"}
             </Tag>
             <span class="alarm-what">
-              {alarm.model && (
-                <>
-                  <Model id={alarm.model} />
-                </>
-              )}
+              {alarm.model && !alarm.what.includes(alarm.model) && <Model id={alarm.model} />}
               {alarm.what}
             </span>
             <span class="soft small">

@@ -1,29 +1,27 @@
 // Every fund as a burn-down: what remains, against the line of even spending, and where it goes at the present rate.
+// Those of virtual keys, and all of them on a phone, stand in a table.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { get, query } from "../../api";
 import { Chart, type Shown } from "../../chart";
-import { amount, perUnit, price, seconds, short, time, trim } from "../../format";
+import { amount, axis, percent, perUnit, price, seconds, short, time } from "../../format";
 import { clock } from "../../now-store";
-import { Card, Empty, Meter, Tag, type Tone } from "../../parts";
+import { Button, Card, type Column, Empty, Meter, Table, Tag } from "../../parts";
 import type { Colours } from "../../theme";
-import type { Fund, FundPoint, FundState, Now } from "../../types";
+import type { Fund, FundPoint, Now } from "../../types";
+import { useNarrow } from "../../use";
 import { faint, line, overTime, type Pair } from "./lines";
+import { nameOf, STATES, URGENCY } from "./states";
 
-const STATES: Record<FundState, [tone: Tone, word: string]> = {
-  fine: ["good", "on pace"],
-  fast: ["bad", "runs out early"],
-  slow: ["warn", "underspent"],
-  empty: ["bad", "empty"],
-};
 const STRETCHES_MIN = [15, 60, 360, 1440, 10_080, 20_160];
 const SHORT_S = 1800; // windows shorter than this show the stretch of the page: one window is too little to see
 const AGAIN_MS = 60_000;
-const FEW = 12;
+const MOST_CARDS = 12;
+const FEW = 8;
 
-export function Funds({ now }: { now: Now }) {
+export function Funds({ now, minutes }: { now: Now; minutes: number }) {
   const [all, setAll] = useState(false);
-  const order = [...now.funds].sort((a, b) => rank(a) - rank(b));
-  const shown = all ? order : order.slice(0, FEW);
+  const narrow = useNarrow(640);
+  const [charts, setCharts] = useState(false);
   if (!now.funds.length) {
     return (
       <Card title="Funds">
@@ -33,27 +31,90 @@ export function Funds({ now }: { now: Now }) {
       </Card>
     );
   }
+  const configured = now.funds.filter((fund) => fund.of_key === null);
+  const ofKeys = now.funds.filter((fund) => fund.of_key !== null).sort((a, b) => URGENCY[a.state] - URGENCY[b.state]);
+  const shown = all ? configured : configured.slice(0, MOST_CARDS);
   return (
-    <section class="stack" aria-labelledby="funds-title">
-      <h2 id="funds-title" class="section">
-        Funds
-      </h2>
-      <div class="funds">
-        {shown.map((fund) => (
-          <FundCard key={fund.name} fund={fund} now={now} />
-        ))}
-      </div>
-      {order.length > shown.length && (
-        <button type="button" class="button" onClick={() => setAll(true)}>
-          Show all {order.length} funds
-        </button>
+    <>
+      {narrow && configured.length > 0 && (
+        <FundList
+          title="Funds"
+          funds={configured}
+          aside={
+            <Button kind="plain" little aria-expanded={charts} onClick={() => setCharts(!charts)}>
+              {charts ? "Hide charts" : "Show charts"}
+            </Button>
+          }
+        />
       )}
-    </section>
+      {(!narrow || charts) && configured.length > 0 && (
+        <section class="funds" aria-label="Funds">
+          {shown.map((fund) => (
+            <FundCard key={fund.name} fund={fund} now={now} minutes={minutes} />
+          ))}
+        </section>
+      )}
+      {configured.length > shown.length && (
+        <Button onClick={() => setAll(true)}>Show all {configured.length} funds</Button>
+      )}
+      {ofKeys.length > 0 && <FundList title="Funds of keys" funds={ofKeys} />}
+    </>
   );
 }
 
-// Configured funds first, in the configuration's order, so that a card stays where it is; then keys' own.
-const rank = (fund: Fund): number => Number(fund.of_key !== null);
+const LIST: readonly Column<Fund>[] = [
+  { id: "name", head: "Fund", cell: (one) => <span title={one.name}>{nameOf(one)}</span> },
+  {
+    id: "left",
+    head: "Left",
+    num: true,
+    cell: (one) => (
+      <>
+        {amount(one.remaining, one.unit)} <span class="soft">of {amount(one.amount, one.unit)}</span>
+      </>
+    ),
+  },
+  {
+    id: "share",
+    head: <span class="sr">Share left</span>,
+    from: 440,
+    cell: (one) => <Meter share={shareOf(one)} mark={paceOf(one)} label={`Remaining of ${nameOf(one)}`} />,
+  },
+  {
+    id: "forecast",
+    head: "Forecast",
+    from: 900,
+    cell: (one) => <span class="soft">{forecast(one, clock.value)}</span>,
+  },
+  { id: "state", head: "State", cell: (one) => <Tag tone={STATES[one.state][0]}>{STATES[one.state][1]}</Tag> },
+];
+
+function FundList({ title, funds, aside }: { title: string; funds: Fund[]; aside?: preact.ComponentChildren }) {
+  const [all, setAll] = useState(false);
+  const shown = all ? funds : funds.slice(0, FEW);
+  return (
+    <Card
+      flush
+      title={title}
+      aside={
+        <>
+          {funds.length > shown.length && (
+            <Button kind="plain" little onClick={() => setAll(true)}>
+              Show all {funds.length}
+            </Button>
+          )}
+          {aside}
+        </>
+      }
+    >
+      <Table label={title} columns={LIST} rows={shown} rowKey={(one) => one.name} />
+    </Card>
+  );
+}
+
+const shareOf = (fund: Fund): number => (fund.amount ? fund.remaining / fund.amount : 0);
+const paceOf = (fund: Fund): number | undefined =>
+  fund.pace === null || !fund.amount ? undefined : fund.pace / fund.amount;
 
 /** The stretch of history that a fund's window needs; null where the page's own will do. */
 function stretchOf(fund: Fund, now_s: number): number | null {
@@ -93,69 +154,70 @@ function useHistory(minutes: number | null): FundPoint[] {
   return points;
 }
 
-function FundCard({ fund, now }: { fund: Fund; now: Now }) {
+function FundCard({ fund, now, minutes }: { fund: Fund; now: Now; minutes: number }) {
   const stretch = stretchOf(fund, now.at_s);
+  const windowed = stretch !== null;
   const older = useHistory(stretch);
   const [tone, word] = STATES[fund.state];
-  const data = useMemo(() => remaining(fund, older, now, stretch !== null), [fund, older, now]);
-  const option = useMemo(() => burnDown(fund, data, now, stretch !== null), [fund, data, now.at_s]);
+  const data = useMemo(() => remaining(fund, older, now, windowed), [fund, older, now, windowed]);
+  const option = useMemo(() => burnDown(fund, data, now, windowed ? null : minutes), [fund, data, now.at_s, minutes]);
   const table = (): Shown => ({
     head: ["Time", "Remaining"],
     rows: data.map(([t, value]) => [time(t / 1000), amount(value, fund.unit)]),
   });
   return (
-    <Card
-      title={<span class="wrap">{fund.name}</span>}
-      aside={<Tag tone={tone}>{word}</Tag>}
-      note={fund.of_key ? `key ${fund.of_key}` : ""}
-    >
+    <Card title={<span class="wrap">{fund.name}</span>} aside={<Tag tone={tone}>{word}</Tag>}>
       <p class="fund-left">
-        <strong>{amount(fund.remaining, fund.unit)}</strong>
-        <span class="soft"> of {amount(fund.amount, fund.unit)}</span>
-        <span class="soft push small" title={perUnit(fund.unit)}>
-          price <span class="tabular">{price(fund.price, fund.unit)}</span>
-        </span>
+        <strong>{fund.unit === "usd" ? amount(fund.remaining, fund.unit) : short(fund.remaining)}</strong>
+        <span class="soft">of {amount(fund.amount, fund.unit)}</span>
+        <span class="soft push tabular">{percent(shareOf(fund))}</span>
       </p>
-      <Meter
-        share={fund.amount ? fund.remaining / fund.amount : 0}
-        tone={tone === "good" ? "plain" : tone}
-        label={`Remaining of ${fund.name}`}
-      />
+      <Meter share={shareOf(fund)} mark={paceOf(fund)} label={`Remaining of ${fund.name}`} />
       <Chart
         option={option}
         height={128}
         label={`What remains of ${fund.name} over time${fund.pace === null ? "" : ", with the line of even spending"}`}
         table={table}
       />
-      <p class="small soft fund-note">
-        {forecast(fund, clock.value)}{" "}
-        <span class="fund-draws">
-          {fund.window}; {fund.draws}
-        </span>
+      <p class="small">{forecast(fund, clock.value)}</p>
+      <p class="small soft">
+        {fund.window} · {fund.draws}
+        {fund.price !== null && (
+          <>
+            {" · price "}
+            <span class="tabular nowrap">{price(fund.price, fund.unit)}</span> {perUnit(fund.unit)}
+          </>
+        )}
       </p>
     </Card>
   );
 }
 
+const HOUR_S = 3600;
+
 /** What becomes of a fund at the present rate, in one sentence. */
 export function forecast(fund: Fund, now_s: number): string {
-  const rate = `${amount(Math.round(fund.spend_per_s * 3600), fund.unit)} an hour`;
-  const ends = fund.ends_s !== null && fund.ends_s > now_s ? seconds(fund.ends_s - now_s) : "";
+  const left_s = fund.ends_s !== null && fund.ends_s > now_s ? fund.ends_s - now_s : null;
+  const by_minute = left_s !== null && left_s < 600;
+  const spent = amount(Math.round(fund.spend_per_s * (by_minute ? 60 : HOUR_S)), fund.unit);
+  const rate = fund.spend_per_s > 0 ? `At ${spent} ${by_minute ? "a minute" : "an hour"}` : "Nothing spent lately";
   if (fund.state === "empty")
-    return ends ? `Can't pay anything until the window ends in ${ends}.` : "Can't pay anything.";
+    return left_s
+      ? `Too little for any query until its window ends in ${seconds(left_s)}.`
+      : "Too little for any query.";
   if (fund.empty_s !== null && fund.empty_s > now_s) {
     const early = fund.ends_s ? `, ${seconds(Math.max(0, fund.ends_s - fund.empty_s))} before its end` : "";
-    return `At ${rate}, empty in ${seconds(fund.empty_s - now_s)}${early}.`;
+    return `${rate}, empty in ${seconds(fund.empty_s - now_s)}${early}.`;
   }
-  if (fund.ends_s === null || !ends) return `At ${rate}.`;
-  const left = Math.max(0, fund.remaining - fund.spend_per_s * (fund.ends_s - now_s));
-  return `At ${rate}, ${amount(Math.round(left), fund.unit)} left at the end in ${ends}.`;
+  if (left_s === null) return `${rate}.`;
+  const left = Math.max(0, fund.remaining - fund.spend_per_s * left_s);
+  return `${rate}; ${amount(Math.round(left), fund.unit)} left at the end in ${seconds(left_s)}.`;
 }
 
 /** What remained, oldest first, within the window where one is drawn; older steps first, then the page's finer ones. */
 function remaining(fund: Fund, older: FundPoint[], now: Now, windowed: boolean): Pair[] {
   const fine = now.fund_points[0]?.t ?? Number.POSITIVE_INFINITY;
-  const points = [...older.filter((one) => one.t < fine), ...now.fund_points];
+  const points = [...(windowed ? older.filter((one) => one.t < fine) : []), ...now.fund_points];
   const since = windowed ? (fund.starts_s ?? 0) : 0;
   const found: Pair[] = [];
   for (const point of points) {
@@ -166,59 +228,47 @@ function remaining(fund: Fund, older: FundPoint[], now: Now, windowed: boolean):
   return found;
 }
 
-function burnDown(fund: Fund, data: Pair[], now: Now, windowed: boolean) {
-  const from_s = windowed ? (fund.starts_s ?? 0) : (data[0]?.[0] ?? 0) / 1000;
+const FEW_POINTS = 50;
+
+/** The option of a burn-down; over its window, or over so many minutes where a window is too short to be drawn. */
+function burnDown(fund: Fund, data: Pair[], now: Now, minutes: number | null) {
+  const windowed = minutes === null;
+  const from_s = windowed ? (fund.starts_s ?? 0) : now.at_s - minutes * 60;
   const to_s = windowed ? (fund.ends_s ?? now.at_s) : now.at_s;
-  const begun = (data[0]?.[0] ?? 0) / 1000;
-  const gap = windowed && begun - from_s > (to_s - from_s) / 50;
+  const first = data[0] as Pair;
+  const gap = windowed && first[0] / 1000 - from_s > (to_s - from_s) / FEW_POINTS;
   return (c: Colours) => {
-    const hue = fund.state === "fast" || fund.state === "empty" ? c.bad : fund.state === "slow" ? c.warn : c.accent;
+    const hue = STATES[fund.state][0] === "bad" ? c.bad : STATES[fund.state][0] === "warn" ? c.warn : c.accent;
+    const straight = (name: string, colour: string, ends: Pair[], type: string, width = 1.5) =>
+      line(name, colour, ends, { lineStyle: { width, color: colour, type }, silent: true, tooltip: { show: false } });
     const series = [
       line("Remaining", c.accent, data, { areaStyle: { color: c.accent, opacity: faint(c, 0.1) }, z: 3 }),
     ];
-    const straight = (name: string, colour: string, ends: Pair[], type: string) =>
-      line(name, colour, ends, {
-        lineStyle: { width: 1.5, color: colour, type },
-        silent: true,
-        tooltip: { show: false },
-      });
     if (windowed && fund.pace !== null) {
-      series.push(
-        straight(
-          "Even spending",
-          c.soft,
-          [
-            [from_s * 1000, fund.amount],
-            [to_s * 1000, 0],
-          ],
-          "dashed",
-        ),
-      );
+      const ends: Pair[] = [
+        [from_s * 1000, fund.amount],
+        [to_s * 1000, 0],
+      ];
+      series.push(straight("Even spending", c.soft, ends, "dashed", 1));
     }
-    if (gap) series.push(straight("Not recorded", c.edge, [[from_s * 1000, fund.amount], data[0] as Pair], "dotted"));
-    if (windowed)
-      series.push(
-        straight("Forecast", hue, [[now.at_s * 1000, fund.remaining], endOf(fund, now.at_s, to_s)], "dotted"),
-      );
-    const unit = fund.unit === "usd" ? (one: number) => `$${trim(one / 1e9)}` : short;
+    if (gap) series.push(straight("Not recorded", c.accent, [[from_s * 1000, fund.amount], first], "solid", 0.75));
+    if (windowed) {
+      const here: Pair = [now.at_s * 1000, fund.remaining];
+      series.push(straight("Forecast", hue, [here, endOf(fund, now.at_s, to_s)], "dotted"));
+      series.push(line("Now", c.accent, [here], { showSymbol: true, symbolSize: 7, tooltip: { show: false }, z: 4 }));
+    }
+    const text = (one: number) => amount(Math.round(one), fund.unit);
     return {
       ...overTime(series, {
         from_s,
         to_s,
-        text: (one) => amount(Math.round(one), fund.unit),
-        axis: unit,
+        text,
+        axis: fund.unit === "usd" ? (one) => `$${axis(one / 1e9)}` : axis,
         least: 0,
         most: fund.amount,
         interval: fund.amount / 2,
       }),
-      grid: {
-        left: 4,
-        right: 8,
-        top: 10,
-        bottom: 2,
-        outerBoundsMode: "same" as const,
-        outerBoundsContain: "axisLabel" as const,
-      },
+      grid: { left: 4, right: 8, top: 10, bottom: 2 },
     };
   };
 }

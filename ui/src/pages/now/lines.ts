@@ -1,7 +1,7 @@
 // What the charts over time have in common.
 import type { SeriesOption } from "echarts";
 import type { Option } from "../../chart";
-import { date, day, minute } from "../../format";
+import { date, day, minute, time } from "../../format";
 import type { Colours } from "../../theme";
 
 export type Pair = [t_ms: number, value: number | null];
@@ -27,7 +27,7 @@ export function overTime(
     most?: number;
   },
 ): Option {
-  const clock = to_s - from_s > 260_000 ? date : to_s - from_s > 90_000 ? day : minute;
+  const clock = to_s - from_s > 260_000 ? date : to_s - from_s > 90_000 ? day : to_s - from_s < 600 ? time : minute;
   return {
     xAxis: {
       type: "time",

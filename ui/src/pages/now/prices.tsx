@@ -1,11 +1,12 @@
 // The price of every fund over time: what one more unit of it is worth in quality. Units don't mix in one chart.
 import { useMemo } from "preact/hooks";
 import { Chart, type Shown } from "../../chart";
-import { perUnit, priceScale, time, trim } from "../../format";
+import { axis, perUnit, priceScale, time } from "../../format";
 import { Card, Empty } from "../../parts";
 import type { Colours } from "../../theme";
 import type { Fund, Now } from "../../types";
 import { line, overTime, type Pair } from "./lines";
+import { nameOf } from "./states";
 import { Keys } from "./traffic";
 
 const UNITS = ["usd", "tokens", "requests"] as const;
@@ -22,18 +23,40 @@ export function Prices({ now, minutes }: { now: Now; minutes: number }) {
       </Card>
     );
   }
-  return UNITS.filter((unit) => priced.some((fund) => fund.unit === unit)).map((unit) => (
+  // A unit in which nothing was scarce is said in words: a flat line at nothing shows nothing.
+  const scarce = (fund: Fund) => fund.price || now.fund_points.some((point) => point.funds[fund.name]?.[3]);
+  const units = UNITS.filter((unit) => priced.some((fund) => fund.unit === unit));
+  const moving = units.filter((unit) => priced.some((fund) => fund.unit === unit && scarce(fund)));
+  const still = units.filter((unit) => !moving.includes(unit));
+  const calm = still.map((unit) => (unit === "usd" ? "dollars" : unit)).join(" or ");
+  if (!moving.length) {
+    return (
+      <Card title="Prices of funds">
+        <Empty title="All prices are zero">Nothing in {calm} is scarce: every fund lasts at the present rate.</Empty>
+      </Card>
+    );
+  }
+  return moving.map((unit, at) => (
     <PriceChart
       key={unit}
       unit={unit}
       funds={priced.filter((fund) => fund.unit === unit)}
       now={now}
       minutes={minutes}
+      foot={at === moving.length - 1 && calm ? `Nothing in ${calm} is scarce: its price is zero.` : ""}
     />
   ));
 }
 
-function PriceChart({ unit, funds, now, minutes }: { unit: Fund["unit"]; funds: Fund[]; now: Now; minutes: number }) {
+interface OfUnit {
+  unit: Fund["unit"];
+  funds: Fund[];
+  now: Now;
+  minutes: number;
+  foot: string;
+}
+
+function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
   const scale = priceScale(unit);
   const names = useMemo(
     () =>
@@ -44,6 +67,10 @@ function PriceChart({ unit, funds, now, minutes }: { unit: Fund["unit"]; funds: 
         .sort(),
     [funds.map((fund) => fund.name).join("\n")],
   );
+  const labelOf = (name: string) => {
+    const fund = funds.find((one) => one.name === name);
+    return fund ? nameOf(fund) : name;
+  };
   const of = (name: string): Pair[] =>
     now.fund_points.map((point) => {
       const value = point.funds[name]?.[3] ?? null;
@@ -52,8 +79,8 @@ function PriceChart({ unit, funds, now, minutes }: { unit: Fund["unit"]; funds: 
   const option = useMemo(
     () => (c: Colours) =>
       overTime(
-        names.map((name, at) => line(name, c.hues[hue(at) - 1] ?? c.accent, of(name), { step: "end" })),
-        { from_s: now.at_s - minutes * 60, to_s: now.at_s, text: trim, axis: trim, least: 0 },
+        names.map((name, at) => line(labelOf(name), c.hues[hue(at) - 1] ?? c.accent, of(name), { step: "end" })),
+        { from_s: now.at_s - minutes * 60, to_s: now.at_s, text: axis, axis, least: 0 },
       ),
     [now.fund_points, names, minutes],
   );
@@ -61,7 +88,7 @@ function PriceChart({ unit, funds, now, minutes }: { unit: Fund["unit"]; funds: 
     head: ["Time", ...names],
     rows: now.fund_points.map((point) => [
       time(point.t),
-      ...names.map((name) => trim((point.funds[name]?.[3] ?? 0) * scale)),
+      ...names.map((name) => axis((point.funds[name]?.[3] ?? 0) * scale)),
     ]),
   });
   return (
@@ -70,11 +97,12 @@ function PriceChart({ unit, funds, now, minutes }: { unit: Fund["unit"]; funds: 
       note={
         <>
           {perUnit(unit)}
-          <Keys of={names.map((name, at) => [`hue-${hue(at)}`, name])} />
+          <Keys of={names.map((name, at) => [`hue-${hue(at)}`, labelOf(name)])} />
         </>
       }
     >
       <Chart option={option} height={190} label={`Price of every fund in ${unit}, over time`} table={table} />
+      {foot && <p class="soft small">{foot}</p>}
     </Card>
   );
 }

@@ -1,7 +1,7 @@
 // Steps of the traffic put together into as many bins as a chart can show.
 import type { Id, Point } from "../../types";
 
-const MOST_BINS = 120;
+const MOST_BINS = 90;
 
 /** Steps that lie together; `span_s` is the time that they cover. */
 export interface Bin {

@@ -128,13 +128,24 @@ function Shares({ now, models }: { now: Now; models: Id[] }) {
   );
 }
 
+/** The mean score of five bins around each, weighed by scores; single ones swing too much to show anything. */
+function movingFeedback(bins: Bin[]): Pair[] {
+  return bins.map((bin, at) => {
+    const near = bins.slice(Math.max(0, at - 2), at + 3).filter((one) => one.feedback !== null);
+    const scores = near.reduce((sum, one) => sum + one.feedbacks, 0);
+    const total = near.reduce((sum, one) => sum + (one.feedback ?? 0) * one.feedbacks, 0);
+    return [bin.t * 1000, scores ? total / scores : null];
+  });
+}
+
 /** The quality that was expected, and the scores that came back. */
 export function Quality(props: Props) {
   const bins = useBins(props);
   const coarse = useBins(props, COARSE);
+  const smooth = useMemo(() => movingFeedback(coarse), [coarse]);
   const option = useMemo(
     () => (c: Colours) => {
-      const bounds = scoreBounds([...bins.map((bin) => bin.quality), ...coarse.map((bin) => bin.feedback)]);
+      const bounds = scoreBounds([...bins.map((bin) => bin.quality), ...smooth.map(([, value]) => value)]);
       return {
         ...overTime(
           [
@@ -143,23 +154,13 @@ export function Quality(props: Props) {
               c.accent,
               pairs(bins, (bin) => bin.quality),
             ),
-            line(
-              "Feedback",
-              c.hues[1] ?? c.warn,
-              pairs(bins, (bin) => bin.feedback),
-              {
-                showSymbol: true,
-                symbolSize: 4,
-                connectNulls: true,
-                lineStyle: { width: 1.25, color: c.hues[1] },
-              },
-            ),
+            line("Feedback, moving mean", c.hues[1] ?? c.warn, smooth),
           ],
           { ...edges(props), text: score, axis: (one) => one.toFixed(2), ...bounds },
         ),
       };
     },
-    [bins, coarse],
+    [bins, smooth],
   );
   const table = (): Shown => ({
     head: ["Time", "Estimated", "Feedback", "Scores"],

@@ -100,15 +100,29 @@ export function AnswerCard({ answer, busy, stop }: Sending) {
   );
   return (
     <Card title="Answer" note={answer.model ? <Model id={answer.model} /> : ""} aside={halt}>
-      <div class="answer" aria-live="polite" aria-busy={busy}>
-        {answer.text}
+      <section class="answer" tabIndex={0} aria-label="Answer" aria-live="polite" aria-busy={busy}>
+        <Text text={answer.text} />
         {busy && <i class="caret" aria-hidden="true" />}
-      </div>
+      </section>
       {answer.error && <Notice tone="bad">{answer.error}</Notice>}
       {answer.finish === "length" && <p class="soft small">Cut off at the most tokens that an answer may have.</p>}
       <Figures answer={answer} />
     </Card>
   );
+}
+
+/** Text as it was written, with what stands between fences as code. */
+function Text({ text }: { text: string }) {
+  return (
+    <>{blocksOf(text).map((one, k) => (one.code ? <pre key={k}>{one.text}</pre> : <span key={k}>{one.text}</span>))}</>
+  );
+}
+
+export function blocksOf(text: string): { code: boolean; text: string }[] {
+  const parts = text.split(/^```.*\n?/m);
+  return parts
+    .map((part, k) => ({ code: k % 2 === 1, text: k % 2 === 1 ? part.replace(/\n$/, "") : part }))
+    .filter((one) => one.text !== "");
 }
 
 function Figures({ answer }: { answer: Answer }) {

@@ -1,14 +1,12 @@
 // Where a prompt would go: the model, what it would cost, all candidates, the funds' prices, the nearest known prompts.
 import { Candidates } from "../../candidates";
 import { brief, percent, perUnit, price, score, usd } from "../../format";
-import { Neighbours } from "../../neighbours";
 import { Card, Model, Notice, Stat, Stats } from "../../parts";
 import type { Candidate, Routed } from "../../types";
+import { Nearest } from "./nearest";
 
 /** A reason as the gateway names it, in words. */
 export const inWords = (reason: string): string => reason.replace(/[_-]/g, " ");
-
-const old = (fresh: boolean): string => (fresh ? "stack" : "stack is-old");
 
 interface Props {
   routed: Routed;
@@ -20,7 +18,7 @@ interface Props {
 export function Verdict({ routed, asked, fresh }: Props) {
   const chosen = routed.candidates.find((one) => one.model === routed.model);
   return (
-    <Card class={old(fresh)}>
+    <Card class={fresh ? "verdict" : "verdict is-old"}>
       <p class="sr" aria-live="polite">
         {fresh && (routed.model ? `It would go to ${routed.model}` : "Nobody would answer it")}
       </p>
@@ -47,7 +45,7 @@ function Taken({ chosen, routed, asked }: { chosen: Candidate; routed: Routed; a
         <Stat label="Expected cost" value={usd(chosen.cost_usd)} note="" />
         <Stat label="Quality" value={score(chosen.quality, 2)} note={intervalOf(chosen)} />
         <Stat label="Charge" value={score(chosen.charge, 3)} note={shareOf(chosen)} />
-        <Stat label="Lead" value={score(lead, 3)} note={next ? `before ${brief(next.model)}` : ""} />
+        <Stat label="Lead" value={score(lead, 3)} note={next ? `on ${brief(next.model)}` : ""} />
       </Stats>
     </>
   );
@@ -56,7 +54,7 @@ function Taken({ chosen, routed, asked }: { chosen: Candidate; routed: Routed; a
 /** Why it would go there. */
 export function Reasons({ routed, fresh }: { routed: Routed; fresh: boolean }) {
   return (
-    <div class={old(fresh)} aria-busy={!fresh}>
+    <div class={fresh ? "stack" : "stack is-old"} aria-busy={!fresh}>
       <Card flush title="Candidates" note="estimated quality, less the charge">
         <Candidates rows={routed.candidates} chosen={routed.model} ahead />
       </Card>
@@ -65,7 +63,7 @@ export function Reasons({ routed, fresh }: { routed: Routed; fresh: boolean }) {
         title="Nearest known prompts"
         note={routed.neighbours.rows.length > 0 ? "and what models scored on them" : ""}
       >
-        <Neighbours {...routed.neighbours} />
+        <Nearest {...routed.neighbours} />
       </Card>
     </div>
   );

@@ -32,7 +32,7 @@ export function Compare({ replayed, changed }: Props) {
         {modelsOf(replayed).map((id) => (
           <Line
             key={id}
-            name={<Model id={id} />}
+            name={<Model id={id} short />}
             was={before.shares[id] ?? 0}
             is={after.shares[id] ?? 0}
             show={tenths}

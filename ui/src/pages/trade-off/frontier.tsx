@@ -1,13 +1,19 @@
 // Quality against money, both of this traffic: the frontier over the knob, where we stand, where a proposal would put
 // us, and every model alone.
 import { useMemo } from "preact/hooks";
+import { endsOf, moneyAxis } from "../../axes";
 import { Chart, type Option, type Shown } from "../../chart";
-import { brief, score, usd } from "../../format";
+import { brief, score, trim, usd } from "../../format";
+import { type Frame, gridOf, keepApart, pointIn } from "../../labels";
 import { type Colours, colourOf } from "../../theme";
 import type { Outcome, TradeOff } from "../../types";
+import { useWidth } from "../../use";
 
 const PER = 1000; // queries that money is told for
-const WIDE = 30; // from so many times the least on, money is drawn on a logarithmic axis
+const HEIGHT = 500;
+const SIZE = 10; // of a point, in pixels
+const NARROW = 560; // the legend takes two lines below it
+const FRAME = { left: 44, right: 16, top: 38, bottom: 50 };
 
 interface Props {
   data: TradeOff;
@@ -20,8 +26,13 @@ export function perThousand(cost_nano: number, queries: number): number {
 }
 
 export function FrontierChart({ data, after }: Props) {
-  const option = useMemo(() => (c: Colours) => drawn(data, after, c), [data, after]);
-  return <Chart option={option} height={420} label={labelOf(data, after)} table={() => tableOf(data, after)} />;
+  const [box, width] = useWidth();
+  const option = useMemo(() => (c: Colours) => drawn(data, after, width || 800, c), [data, after, width]);
+  return (
+    <div ref={box}>
+      <Chart option={option} height={HEIGHT} label={labelOf(data, after)} table={() => tableOf(data, after)} />
+    </div>
+  );
 }
 
 function labelOf(data: TradeOff, after: Outcome | null): string {
@@ -44,7 +55,7 @@ function spotsOf(data: TradeOff, after: Outcome | null) {
     one ? [{ name, cost: cost(one.cost_nano), quality: one.quality, note: "with the funds' limits" }] : [];
   return {
     frontier: data.frontier.map((one) => ({
-      name: `knob ${one.knob}`,
+      name: `trade-off ${trim(one.knob)}`,
       cost: cost(one.cost_nano),
       quality: one.quality,
       note: "no fund's limit",
@@ -60,29 +71,46 @@ function spotsOf(data: TradeOff, after: Outcome | null) {
   };
 }
 
-function drawn(data: TradeOff, after: Outcome | null, c: Colours): Option {
+function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours): Option {
   const spots = spotsOf(data, after);
   const all = [...spots.frontier, ...spots.models, ...spots.here, ...spots.after];
-  const costs = all.map((one) => one.cost);
-  const log = Math.min(...costs) > 0 && Math.max(...costs) / Math.min(...costs) > WIDE;
+  const { at, ends, axis } = moneyAxis(all.map((one) => one.cost));
+  const scores = endsOf(
+    all.map((one) => one.quality),
+    0,
+    1,
+  );
+  const frame: Frame = {
+    ...FRAME,
+    top: width < NARROW ? 2 * FRAME.top : FRAME.top,
+    box: { width, height: HEIGHT },
+    x: ends,
+    y: [scores.min, scores.max],
+  };
+  const points = all.map((one) => pointIn(frame, at(one.cost), one.quality, SIZE));
+  const point = (spot: Spot) => ({ name: spot.name, value: [at(spot.cost), spot.quality], spot });
+  const labelLayout = keepApart(frame, points);
+  // what is drawn first has the first choice of a place for its label
   return {
-    grid: { left: 8, right: 20, top: 32, bottom: 24 },
-    legend: { top: 0, right: 0, data: ["frontier", "now", "after the change", "one model alone"] },
-    xAxis: {
-      type: log ? "log" : "value",
-      name: "cost of 1,000 queries",
-      nameLocation: "middle",
-      nameGap: 28,
-      axisLabel: { formatter: (value: number) => usd(value) },
-    },
-    yAxis: {
-      type: "value",
-      name: "mean quality",
-      scale: true,
-      axisLabel: { formatter: (value: number) => value.toFixed(2) },
-    },
+    grid: gridOf(frame),
+    legend: { top: 0, left: 0, data: ["frontier", "now", "after the change", "one model alone"] },
+    xAxis: { ...axis, name: "cost of 1,000 queries", nameLocation: "middle", nameGap: 28 },
+    yAxis: { type: "value", ...scores, axisLabel: { formatter: (value: number) => value.toFixed(2) } },
     tooltip: { formatter: (params) => toldOf((params as unknown as { data: { spot: Spot } }).data.spot) },
     series: [
+      { ...marked("now", c.text, c.card, c), data: spots.here.map(point), labelLayout },
+      { ...marked("after the change", c.card, c.text, c), data: spots.after.map(point), labelLayout },
+      {
+        type: "scatter",
+        name: "one model alone",
+        color: c.soft,
+        symbol: "diamond",
+        symbolSize: 12,
+        data: spots.models.map((one) => ({ ...point(one), itemStyle: { color: colourOf(one.name) } })),
+        label: { show: true, position: "right", formatter: (params) => brief(params.name), color: c.text },
+        labelLayout,
+        z: 5,
+      },
       {
         type: "line",
         name: "frontier",
@@ -90,35 +118,27 @@ function drawn(data: TradeOff, after: Outcome | null, c: Colours): Option {
         lineStyle: { color: c.accent, width: 2 },
         itemStyle: { color: c.accent },
         symbol: "circle",
-        symbolSize: 5,
+        symbolSize: 6,
       },
       {
-        type: "scatter",
-        name: "one model alone",
-        color: c.soft,
-        symbol: "diamond",
-        symbolSize: 11,
-        data: spots.models.map((one) => ({ ...point(one), itemStyle: { color: colourOf(one.name) } })),
-        label: { show: true, position: "right", formatter: (params) => brief(params.name), color: c.soft },
-        labelLayout: { moveOverlap: "shiftY", hideOverlap: true },
+        type: "line",
+        data: spots.after.length > 0 ? [...spots.here, ...spots.after].map(point) : [],
+        lineStyle: { color: c.text, width: 1.5, type: "dashed" },
+        symbol: "none",
+        silent: true,
+        z: 6,
       },
-      marked("now", spots.here, { symbol: "circle", color: c.text, border: c.card }, c),
-      marked("after the change", spots.after, { symbol: "circle", color: c.card, border: c.text }, c),
     ],
   };
 }
 
-const point = (one: Spot) => ({ name: one.name, value: [one.cost, one.quality], spot: one });
-
-function marked(name: string, spots: Spot[], style: { symbol: string; color: string; border: string }, c: Colours) {
+function marked(name: string, color: string, borderColor: string, c: Colours) {
   return {
     type: "scatter" as const,
     name,
-    data: spots.map(point),
-    symbol: style.symbol,
     symbolSize: 16,
-    itemStyle: { color: style.color, borderColor: style.border, borderWidth: 2.5 },
-    label: { show: true, position: "top" as const, formatter: name, color: c.text, fontWeight: 600 as const },
+    itemStyle: { color, borderColor, borderWidth: 2.5 },
+    label: { show: true, formatter: name, color: c.text, fontWeight: 600 as const },
     z: 10,
   };
 }

@@ -1,27 +1,26 @@
-// The recorded prompts nearest to one, and what the models scored on them; for the opened decision and the playground.
-import { brief, score } from "./format";
-import { Empty } from "./parts";
-import { hueOf } from "./theme";
-import type { Neighbour } from "./types";
-import "./neighbours.css";
+// The recorded prompts nearest to the one that was typed, and what the models scored on them, the best first.
+import { brief, score } from "../../format";
+import { Empty } from "../../parts";
+import { hueOf } from "../../theme";
+import type { Neighbour } from "../../types";
 
 const MOST_SCORES = 8; // of a neighbour that are shown, the best first
 
-export function Neighbours({ rows, why }: { rows: Neighbour[]; why: string }) {
+export function Nearest({ rows, why }: { rows: Neighbour[]; why: string }) {
   if (rows.length === 0) return <Empty title="None to show">{why}</Empty>;
   return (
-    <ol class="neighbours">
+    <ol class="nearest">
       {rows.map((one) => (
         <li key={`${one.dataset} ${one.prompt_id}`}>
-          <span class="neighbour-likeness num" title="Cosine likeness">
+          <span class="nearest-likeness num" title="Cosine likeness">
             {score(one.similarity, 2)}
             <span class="sr"> likeness</span>
           </span>
-          <div class="neighbour-what">
-            <p class={one.text === null ? "soft" : "neighbour-text"}>
+          <div class="nearest-what">
+            <p class={one.text === null ? "soft" : "nearest-text"}>
               {one.text ?? "The text isn't shown to viewers."}
             </p>
-            <ul class="neighbour-scores">
+            <ul class="nearest-scores">
               {bestOf(one).map(([id, value]) => (
                 <li key={id} class={`hue-${hueOf(id)}`} title={id}>
                   <i class="swatch" aria-hidden="true" />

@@ -1,1 +1,0 @@
-import{T as e,v as t}from"./index-BKpAX4Rr.js";function n(){return e(t,{title:`Keys`})}export{n as default};

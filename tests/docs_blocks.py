@@ -17,8 +17,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -34,6 +34,7 @@ from pointsman.outcomes import write
 from pointsman.pool.probes import read_probes
 from pointsman.pool.registry import KEYS, read_settings
 from pointsman.serve.drift.alarms import Alarm, Alarms
+from warm_program import warm_program
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -199,12 +200,12 @@ class House:
         return str(answer.headers["x-pointsman-decision-id"])
 
 
-TRAFFIC = 180
+TRAFFIC = 120
 LIVED_IN: dict[str, Any] = {
     "master_key": "os.environ/POINTSMAN_MASTER_KEY",
     "models": [{"id": "openai/gpt-4o", "tier": "large"}, {"id": "openai/gpt-4o-mini", "tier": "large"}],
     "funds": [{"name": "all", "amount": 100, "window": "1mo"}, {"name": "team-a", "amount": 5}],
-    "routing": {"explore": 0.2},
+    "routing": {"explore": 0.1},
     "learning": {"store_prompts": True},
 }
 RAISED = Alarm(ALARM, "score", "acme/old", 1.8e9, 1.8e9, 0.0, -0.2, -0.3, -0.1, 100, 100, 1e6)
@@ -301,7 +302,7 @@ class Page:
         path.write_text(text, encoding="utf-8")
         if isinstance(value, list):
             assert read_probes(path)
-        elif set(value) == {"funds"} and path.name == "funds.yaml":
+        elif set(value) == {"funds"}:
             assert read_funds(path)
         elif set(value) <= set(KEYS):
             whole = path.with_name("whole.yaml")
@@ -359,14 +360,14 @@ GIVEN = (
 )
 
 
-def shims(folder: Path) -> None:
+@contextmanager
+def program(folder: Path) -> Iterator[None]:
     """`pointsman` and `python` in a folder for the front of PATH: those of the interpreter that runs the tests."""
     folder.mkdir()
-    command = "from pointsman.cli import main; main()"
-    for name, words in (("pointsman", f'-c "{command}"'), ("python", "")):
-        script = folder / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        script.chmod(0o755)
+    (folder / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (folder / "python").chmod(0o755)
+    with warm_program(folder):
+        yield
 
 
 def environment(folder: Path) -> dict[str, str]:

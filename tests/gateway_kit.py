@@ -27,7 +27,7 @@ from pointsman.ledger.entries import Audit, Balance, OpenHold
 from pointsman.ledger.sqlite import SqliteBook
 
 MASTER = "sk-master-0123456789abcdef"
-START_S = 60.0
+START_S = 180.0
 STOP_S = 20.0
 RUN = "from pointsman.cli import main; main()"
 PLAIN = [{"role": "user", "content": "What is six times seven?"}]

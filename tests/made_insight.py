@@ -23,7 +23,7 @@ from pointsman.serve.again.kept import kept_decisions
 from stub_upstream import start_stub
 
 VIEWER = "sk-viewer-0123456789"
-PROMPTS = 260
+PROMPTS = 200  # as many as a partition of topics needs
 FUNDS = [
     {"name": "all", "amount": 50, "window": "24h"},
     {"name": "big-dollars", "amount": 5, "models": ["stub/big"], "window": "24h"},
@@ -89,7 +89,7 @@ def seen_gateway(folder: Path, queries: int = 120, funds: Any = FUNDS, **section
 def _ask(gateway: GatewayProcess, text: str, number: int) -> str | None:
     model = "stub/mid" if number % 10 == 9 else "auto"
     answer = gateway.post("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": text}]})
-    decision_id = answer.headers.get("x-pointsman-decision-id")
+    decision_id: str | None = answer.headers.get("x-pointsman-decision-id")
     if answer.status_code == 200 and number % 3 == 0:
         gateway.post("/v1/feedback", {"decision_id": decision_id, "score": (number % 4) / 3})
     return decision_id

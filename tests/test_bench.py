@@ -149,16 +149,3 @@ def test_sweep_over_factor(small_set: Path, tmp_path: Path, monkeypatch: pytest.
     curve = {run["factor"]: run["performance"] for run in found["runs"] if run["policy"] == "paced"}
     assert sorted(curve) == [n / 4 for n in range(1, 9)]
     assert curve[2.0] > curve[0.25]
-
-
-def test_demo_runs_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The demo routes, compares and draws; run again it starts anew, even with other options."""
-    out = tmp_path / "demo"
-    for queries in ("120", "140"):
-        assert run(monkeypatch, "demo", "--queries", queries, "--orders", "1", "--out", str(out)) == 0
-        printed = capsys.readouterr().out
-        assert "simulated" in printed
-        assert "paced" in printed
-        assert len((out / "runs.jsonl").read_text().splitlines()) == 9
-    assert (out / "report.html").is_file()
-    assert run(monkeypatch, "demo", "--queries", "10", "--out", str(out)) == 2

@@ -22,7 +22,7 @@ from docs_blocks import (
     blocks_of,
     environment,
     fate,
-    shims,
+    program,
 )
 from pointsman.cli import app
 from stub_upstream import start_stub
@@ -51,8 +51,7 @@ def links_of(page: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("docs")
-    shims(folder / "bin")
-    with pytest.MonkeyPatch.context() as patch, start_stub() as stub:
+    with pytest.MonkeyPatch.context() as patch, program(folder / "bin"), start_stub() as stub:
         for name, value in environment(folder).items():
             patch.setenv(name, value)
         made = House(folder / "house", stub)

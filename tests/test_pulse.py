@@ -22,7 +22,7 @@ from pointsman.records import Candidate
 from pointsman.serve.beating import MOST_FUNDS, Beating, stood
 from pointsman.serve.finished import Finished
 from pointsman.serve.pulse import MOST_WAITING, STEP_S, Pulse, Step, merged, overhead_class, quantile_ms
-from pointsman.serve.pulse_file import FILE, KEPT_S, MINUTE_S, PulseFile, packed, read_history, unpacked
+from pointsman.serve.pulse_file import FILE, KEPT_S, MINUTE_S, PulseFile, funds_since, packed, read_history, unpacked
 
 BEGIN = 1_800_000_000
 FUNDS = {"pool": (70, 10, 20, 0.5), "calls": (9, 0, 1, None)}
@@ -158,7 +158,7 @@ def test_two_workers_by_hand(tmp_path: Path) -> None:
     found = read_history(path, BEGIN - 100, BEGIN + 10, STEP_S)
     assert {t - BEGIN: step.queries for t, step in found.steps.items()} == {0: 11, 2: 0, 4: 0, 6: 2, 8: 0}
     assert found.steps[BEGIN].by_model == {"p/m": 10}
-    assert found.funds == {BEGIN: {name: list(row) for name, row in FUNDS.items()}}
+    assert found.funds == {BEGIN: FUNDS}
     longer = read_history(path, BEGIN + 1, BEGIN + 10, 10)
     assert {t - BEGIN: step.queries for t, step in longer.steps.items()} == {0: 13}
 
@@ -176,7 +176,7 @@ def test_minutes_by_hand(tmp_path: Path) -> None:
         assert file.roll_up(begin + 71) == 0
         found = read_history(path, begin, begin + 120, MINUTE_S)
         assert {t - begin: step.queries for t, step in found.steps.items()} == {0: 30, 60: 15}
-        assert found.funds == {begin: {"pool": [1, 2, 3, 0.0]}}
+        assert found.funds == {begin: {"pool": (1, 2, 3, 0.0)}}
         # Steps go after two hours, minutes after two weeks; the sums stay as they were meanwhile.
         file.write({begin + KEPT_S[STEP_S] + 60: Step()}, {})
         file.roll_up(begin + KEPT_S[STEP_S] + 200)
@@ -200,6 +200,19 @@ def test_a_gateway_that_was_away(tmp_path: Path) -> None:
             file.roll_up(later + 70 + at)
         found = read_history(path, begin, later + 60, 86_400)
     assert sum(step.queries for step in found.steps.values()) == 3
+
+
+def test_where_funds_stood_by_hand(tmp_path: Path) -> None:
+    """The first row from a moment on, and the moment that it is of: fine ones for two hours back, minutes before."""
+    path, begin = tmp_path / FILE, BEGIN // 60 * 60
+    assert funds_since(path, [begin], begin) == {}
+    with closing(PulseFile(path, "one")) as file:
+        file.write({begin: Step()}, {begin + 2 * i: {"pool": (0, 0, i, None)} for i in range(60)})
+        file.roll_up(begin + 130)
+    now = begin + 130
+    assert funds_since(path, [begin + 10.5, now], now) == {begin + 10.5: (begin + 12, {"pool": (0, 0, 5, None)})}
+    later = begin + 3 * 3_600
+    assert funds_since(path, [begin - 5.0], later) == {begin - 5.0: (begin + 60, {"pool": (0, 0, 29, None)})}
 
 
 def test_no_file_no_history(tmp_path: Path) -> None:
@@ -237,7 +250,7 @@ def test_the_first_worker_writes_the_funds(tmp_path: Path) -> None:
         assert not worker.due(BEGIN + 3.9)
     found = read_history(tmp_path / FILE, BEGIN, BEGIN + 2, STEP_S)
     assert found.steps[BEGIN].queries == 2
-    assert found.funds == {BEGIN: {"pool": [70, 10, 20, 0.5]}}
+    assert found.funds == {BEGIN: {"pool": (70, 10, 20, 0.5)}}
     first.pulse.note([served()], BEGIN + 3.0)
     first.close(BEGIN + 3.0)
     second.close(BEGIN + 3.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -46,6 +47,11 @@ def exchange(i: int, **changes: Any) -> Any:
         "candidates": (candidate("p/big", 0.5), candidate("p/small", 0.4)),
     }
     return finished(**given | changes)
+
+
+def fresh(i: int) -> Any:
+    """One that has just ended, which a journal doesn't sweep away."""
+    return exchange(i, at_ns=time.time_ns())
 
 
 def fill(path: Path, exchanges: list[Any], scores: dict[str, float]) -> None:
@@ -209,7 +215,7 @@ def test_new_decisions_by_hand(tmp_path: Path) -> None:
 def visitor(tmp_path: Path) -> Iterator[Browser]:
     with made_gateway(dashboard_settings(tmp_path)) as made:
         for i in range(10):
-            made.journal.add(exchange(i))
+            made.journal.add(fresh(i))
         made.journal.flush()
         found = Browser(made)
         found.sign_in()

@@ -24,7 +24,7 @@ from pointsman.serve.ui.hub import SEATS, WAITING, Hub, Look
 from pointsman.serve.ui.live import Watching, event
 from pointsman.serve.ui.seal import Granted
 from stub_upstream import start_stub
-from test_ui_decisions import exchange
+from test_ui_decisions import fresh
 from test_ui_now import ALARM
 
 # The hub
@@ -165,11 +165,11 @@ def test_an_event_by_hand() -> None:
 def test_a_look_finds_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps, decisions and alarms are told once; where nothing happened there is nothing to tell."""
     with watched(tmp_path) as gateway:
-        gateway.journal.add(exchange(0))
+        gateway.journal.add(fresh(0))
         gateway.journal.flush()
         watching = Watching(gateway)
         assert asyncio.run(watching.look()) == b""
-        gateway.journal.add(exchange(1))
+        gateway.journal.add(fresh(1))
         gateway.journal.feedback("dec_0000", 0.5)
         gateway.journal.flush()
         told = looked(watching)
@@ -180,9 +180,9 @@ def test_a_look_finds_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert asyncio.run(watching.look()) == b""
 
         now = time.time()
-        gateway.beating.pulse.note([exchange(2)], now)
+        gateway.beating.pulse.note([fresh(2)], now)
         asyncio.run(gateway.beating.keep(now + 2, gateway.till.by_fund(), {"pool": 0.5}, gateway.settings.dashboard))
-        monkeypatch.setattr(live.time, "time", lambda: now + 4.5)
+        monkeypatch.setattr(time, "time", lambda: now + 4.5)
         told = looked(watching)
         assert told["pulse"]["point"]["queries"] == 1
         assert told["pulse"]["funds"]["funds"]["pool"][3] == 0.5
@@ -341,12 +341,12 @@ def test_a_query_is_seen_live(running: GatewayProcess) -> None:
 def test_a_stop_waits_for_no_watcher(running: GatewayProcess) -> None:
     """A gateway that is told to stop does, while somebody watches, long before its drain is over."""
     with httpx.stream("GET", f"{running.url}/ui/api/live", headers=running.headers, trust_env=False) as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()
+        next(lines)
         began = time.monotonic()
         running.stop()
-        with suppress(httpx.HTTPError, StopIteration):
-            for _ in stream.iter_lines():
-                pass
+        with suppress(httpx.HTTPError):
+            list(lines)
     assert time.monotonic() - began < 15  # of 30 s that queries would have
     assert "Traceback" not in running.log
     assert "without completing" not in running.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,9 +19,10 @@ from made_serving import USD
 from pointsman.ledger.entries import Balance
 from pointsman.pool.settings import FundRule, WindowRule
 from pointsman.serve.drift.alarms import Alarm
-from pointsman.serve.pulse import STEP_S, FundRow, Step
+from pointsman.serve.pulse import STEP_S, Step
+from pointsman.serve.pulse_file import FILE
 from pointsman.serve.ui import now as page
-from pointsman.serve.ui.funds import cheapest_of, course, draws_words, spend_rates, window_words
+from pointsman.serve.ui.funds import Before, cheapest_of, course, draws_words, lately_s, window_words
 from pointsman.serve.ui.now import POINTS, alarm_json, length_of
 from stub_upstream import start_stub
 
@@ -38,70 +40,85 @@ def balance(spent: int, held: int = 0, amount: int = 100) -> Balance:
 # How a fund goes
 
 
+HOUR = 3_600
+
+
+def spent_before(spent: int, hours: float = 1.0) -> Before:
+    return Before(NOON - hours * HOUR, spent)
+
+
 def test_a_day_by_hand() -> None:
-    """At noon half of the day's money should be left; at 1 an hour 40 spent lasts, at 10 an hour it doesn't."""
-    fine = course(DAILY, balance(40), 3 / 3_600, 1.0, NOON, None)
+    """At noon half of the day's money should be left; with 40 spent, 3 an hour lasts and 10 an hour doesn't."""
+    fine = course(DAILY, balance(40), spent_before(37), 1.0, NOON, None)
     assert (fine.starts_s, fine.ends_s, fine.pace) == (NOON - DAY / 2, NOON + DAY / 2, 50.0)
-    assert (fine.empty_s, fine.state) == (None, "fine")
-    fast = course(DAILY, balance(40), 10 / 3_600, 1.0, NOON, None)
-    assert (fast.empty_s, fast.state) == (NOON + 6 * 3_600, "fast")
-    slow = course(DAILY, balance(40), 1 / 3_600, 1.0, NOON, None)
+    assert (fine.spend_per_s, fine.empty_s, fine.state) == (3 / HOUR, None, "fine")
+    fast = course(DAILY, balance(40), spent_before(30), 1.0, NOON, None)
+    assert (fast.empty_s, fast.state) == (NOON + 6 * HOUR, "fast")
+    slow = course(DAILY, balance(40), spent_before(39), 1.0, NOON, None)
     assert (slow.empty_s, slow.state) == (None, "slow")
 
 
 def test_money_without_a_window_by_hand() -> None:
     """It is spread over its pace from when it was granted; when that is over, over a little more, again and again."""
-    early = course(ONCE, balance(10), 0.0, 1.0, NOON + DAY, NOON)
+    early = course(ONCE, balance(10), None, 1.0, NOON + DAY, NOON)
     assert (early.starts_s, early.ends_s, early.pace) == (NOON, NOON + 10 * DAY, 90.0)
-    late = course(ONCE, balance(10), 0.0, 1.0, NOON + 20 * DAY, NOON)
+    late = course(ONCE, balance(10), None, 1.0, NOON + 20 * DAY, NOON)
     assert late.ends_s == NOON + 20.5 * DAY
 
 
 def test_a_rolling_window_by_hand() -> None:
     """It has no end. Spending as fast as it gives back lasts for ever; faster, what is left goes by the difference."""
-    steady = course(ROLLING, balance(60), 60 / DAY, 1.0, NOON, None)
-    assert (steady.starts_s, steady.ends_s, steady.pace, steady.empty_s, steady.state) == (None,) * 4 + ("fine",)
-    faster = course(ROLLING, balance(60), 100 / DAY, 1.0, NOON, None)
-    assert faster.empty_s == pytest.approx(NOON + DAY)
-    assert faster.state == "fast"
+    steady = course(ROLLING, balance(48), spent_before(48), 1.0, NOON, None)
+    assert (steady.starts_s, steady.ends_s, steady.pace, steady.empty_s, steady.state) == (*(None,) * 4, "fine")
+    assert steady.spend_per_s == pytest.approx(2 / HOUR)
+    faster = course(ROLLING, balance(48), spent_before(44), 1.0, NOON, None)
+    assert (faster.empty_s, faster.state) == (pytest.approx(NOON + 13 * HOUR), "fast")
+    assert faster.spend_per_s == pytest.approx(6 / HOUR)
+    assert course(ROLLING, balance(0), spent_before(48), 1.0, NOON, None).spend_per_s == 0.0
+
+
+def test_how_far_back_by_hand() -> None:
+    """Ten minutes, or a fiftieth of the window where that is longer, but never before the window began."""
+    assert lately_s(DAILY, NOON, None) == DAY / 50
+    assert lately_s(DAILY, NOON - DAY / 2 + 60, None) == 60
+    assert lately_s(ROLLING, NOON, None) == DAY / 50
+    assert lately_s(FundRule("calls", 9, "requests", WindowRule("rolling", 60)), NOON, None) == 60
+    assert lately_s(FundRule("hourly", 9, window=WindowRule("calendar", 0, "hour")), NOON + 900, None) == 600
+    assert lately_s(ONCE, NOON + DAY, NOON) == 10 * DAY / 50
+
+
+def test_a_first_minute_frightens_nobody() -> None:
+    """Of a gateway that knows no more than a busy minute, it is taken for ten; a fund that is new says little at all."""
+    busy = course(DAILY, balance(41), spent_before(40, 1 / 60), 1.0, NOON, None)
+    assert busy.spend_per_s == pytest.approx(1 / 600)
+    new = course(ONCE, balance(3), Before(NOON, 0), 1.0, NOON + 5, NOON)
+    assert new.spend_per_s == pytest.approx(3 / 30)
+    assert course(DAILY, balance(40), None, 1.0, NOON, None).spend_per_s == 0.0
 
 
 def test_empty_is_when_nothing_can_be_paid() -> None:
     """A fund that can't pay the cheapest query is empty, whatever is left in it."""
-    assert course(DAILY, balance(95), 0.0, 6.0, NOON, None).state == "empty"
-    assert course(DAILY, balance(95), 0.0, 5.0, NOON, None).state == "fine"
-    assert course(DAILY, balance(100), 0.0, 0.0, NOON, None).state == "empty"
+    assert course(DAILY, balance(95), None, 6.0, NOON, None).state == "empty"
+    assert course(DAILY, balance(95), None, 5.0, NOON, None).state == "fine"
+    assert course(DAILY, balance(100), None, 0.0, NOON, None).state == "empty"
 
 
 def test_an_idle_fund_is_fine() -> None:
     """Where nothing was ever spent there is nothing to complain of."""
-    assert course(DAILY, balance(0), 0.0, 1.0, NOON, None).state == "fine"
+    assert course(DAILY, balance(0), spent_before(0), 1.0, NOON, None).state == "fine"
 
 
-@given(st.integers(0, 100), st.floats(0, 0.1), st.sampled_from([DAILY, ONCE, ROLLING]))
-def test_a_forecast_comes_true(spent: int, rate: float, rule: FundRule) -> None:
-    """Spending at that rate until the end that is forecast leaves nothing; it is never behind the window's end."""
-    found = course(rule, balance(spent), rate, 0.0, NOON, NOON - DAY)
+@given(st.integers(0, 100), st.integers(0, 100), st.floats(0.2, 10), st.sampled_from([DAILY, ONCE, ROLLING]))
+def test_a_forecast_comes_true(spent: int, before: int, hours: float, rule: FundRule) -> None:
+    """Going on like that until the end that is forecast leaves nothing; it is never behind the window's end."""
+    found = course(rule, balance(spent), spent_before(before, hours), 0.0, NOON, NOON - DAY)
+    assert found.spend_per_s >= 0
     if found.empty_s is not None:
-        back = spent / DAY if rule is ROLLING else 0.0
-        assert (found.empty_s - NOON) * (rate - back) == pytest.approx(100 - spent, abs=1e-3)
+        drain = (spent - before) / (hours * HOUR)
+        assert (found.empty_s - NOON) * drain == pytest.approx(100 - spent, abs=1e-3)
         assert found.ends_s is None or found.empty_s < found.ends_s
     if found.pace is not None:
         assert 0 <= found.pace <= 100
-
-
-def test_how_fast_by_hand() -> None:
-    """What was spent between the moments, over the time between them; what a window gave back isn't counted."""
-
-    def row(spent: int) -> dict[str, FundRow]:
-        return {"pool": (0, 0, spent, None)}
-
-    assert spend_rates({0: row(10), 40: row(30), 80: row(5), 100: row(25)}) == {"pool": 0.4}
-    assert spend_rates({0: row(10)}) == {}
-    assert spend_rates({}) == {}
-    # A gateway that began two seconds ago can't say how fast it goes.
-    assert spend_rates({0: row(0), 2: row(30)}) == {"pool": 1.0}
-    assert spend_rates({0: row(10), 60: {"other": (0, 0, 9, None)}}) == {"other": 0.0}
 
 
 def test_in_words() -> None:
@@ -176,7 +193,7 @@ def test_from_the_file(visitor: Browser, monkeypatch: pytest.MonkeyPatch) -> Non
     begin = 1_790_000_000
     file = visitor.gateway.beating._file
     file.write({begin + 2 * i: Step(queries=1, served=1) for i in range(30)}, {begin: {"pool": (5, 0, 5, 0.1)}})
-    monkeypatch.setattr(page.time, "time", lambda: begin + 62.0)
+    monkeypatch.setattr(time, "time", lambda: begin + 62.0)
     monkeypatch.setattr(page, "standing", nothing)
     told = visitor.get("/ui/api/now?minutes=1").json()
     assert [point["queries"] for point in told["points"]] == [1] * 30
@@ -198,8 +215,8 @@ def test_a_question_without_sense(visitor: Browser, given: str) -> None:
 
 def test_a_file_that_cannot_be_read(visitor: Browser) -> None:
     """With the figures gone bad the funds are shown all the same; the charts say that they can't be read."""
-    path = visitor.gateway.settings.state / page.FILE
-    for part in path.parent.glob(f"{page.FILE}*"):
+    path = visitor.gateway.settings.state / FILE
+    for part in path.parent.glob(f"{FILE}*"):
         part.write_bytes(b"no database" * 1000)
     assert visitor.get("/ui/api/funds").status == 200
     answer = visitor.get("/ui/api/now")

@@ -48,7 +48,8 @@ def test_a_charge_is_the_sum_of_price_times_amount() -> None:
     assert [part["charge"] for part in parts_of(GOOD, 1, BASIS)] == pytest.approx([0.2, 0.01, 0.05])
     leaning = BASIS | {"money": 50.0, "stays": [0, 0.0001, 0.02]}
     found = parts_of(GOOD, 0, leaning)
-    assert [(part["fund"], pytest.approx(part["charge"])) for part in found[2:]] == [(TRADE_OFF, 0.1), (STAYING, -0.02)]
+    assert [part["fund"] for part in found[2:]] == [TRADE_OFF, STAYING]
+    assert [part["charge"] for part in found[2:]] == pytest.approx([0.1, -0.02])
     assert funds_json(BASIS)[1] == {"fund": "calls", "unit": "requests", "price": 0.01}
     assert parts_of(GOOD, 0, {}) == []
 
@@ -153,16 +154,17 @@ def test_the_topic_is_named_after_its_data_set() -> None:
     """Its number, its name and its share of the first history; nothing where there is no partition."""
     mix = Mix(np.zeros((2, 1), np.float32), np.array([30, 10]), ("maths", ""))
     scheme = replace(scheme_of(settings_of(model("p/a"))), mix=mix)
-    assert topic_json(0, scheme) == {"number": 0, "label": "maths", "share": 0.75}
-    assert topic_json(1, scheme) == {"number": 1, "label": "topic 2", "share": 0.25}
-    assert topic_json(7, scheme) is None
-    assert topic_json(0, scheme_of(settings_of(model("p/a")))) is None
+    assert topic_json(0, scheme, None) == {"number": 0, "label": "maths", "share": 0.75}
+    assert topic_json(1, scheme, None) == {"number": 1, "label": "topic 2", "share": 0.25}
+    assert topic_json(7, scheme, None) is None
+    assert topic_json(0, scheme_of(settings_of(model("p/a"))), None) is None
 
 
 def past(vectors: Any, score: Any) -> Past:
     count = len(vectors)
     names = [f"q{i}" for i in range(count)]
-    return Past(names, [f"text {i}" for i in range(count)], ["d"] * count, vectors, None, ("p/a", "p/b"), score)
+    texts = [f"text {i}" for i in range(count)]
+    return Past(names, texts, ["d"] * count, vectors, np.arange(count), None, ("p/a", "p/b"), score)
 
 
 def test_neighbours_by_hand() -> None:
@@ -190,11 +192,22 @@ def test_neighbours_are_those_of_scikit_learn(count: int, k: int, seed: int) -> 
     rows, similarity = nearest(past(vectors, np.zeros((count, 2))), asked, k)
     oracle = NearestNeighbors(n_neighbors=min(k, count), metric="cosine", algorithm="brute").fit(vectors)
     distance, expected = oracle.kneighbors(asked[None, :])
-    assert rows.tolist() == expected[0].tolist()
+    assert [each.tolist() for each in rows] == [[i] for i in expected[0].tolist()]
     assert similarity == pytest.approx(1.0 - distance[0], abs=1e-5)
 
 
+def test_a_text_that_was_asked_often_is_one_row() -> None:
+    """Three times the same text, one of them the query itself: one row of the other two, with the means of scores."""
+    vectors = np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)
+    score = np.array([[0.0, np.nan], [1.0, np.nan], [0.5, 0.5], [1.0, 1.0]])
+    often = replace(past(vectors, score), group=np.array([0, 0, 0, 1]))
+    first, second = neighbours_json(often, np.array([1, 0], np.float32), prompts=True, but="q0")
+    assert (first["prompt_id"], first["scores"]) == ("q1", {"p/a": 0.75, "p/b": 0.5})
+    assert (second["prompt_id"], second["scores"]) == ("q3", {"p/a": 1.0, "p/b": 1.0})
+
+
 def test_equal_neighbours_are_taken_from_the_first() -> None:
-    """Copies of one prompt: the first of them, so that the same page comes twice."""
-    copies = past(np.ones((9, 1), np.float32), np.zeros((9, 2)))
-    assert nearest(copies, np.ones(1, np.float32), 3)[0].tolist() == [0, 1, 2]
+    """Texts that are equally near: the first of them, so that the same page comes twice."""
+    equal = past(np.ones((9, 1), np.float32), np.zeros((9, 2)))
+    assert [rows.tolist() for rows in nearest(equal, np.ones(1, np.float32), 3)[0]] == [[0], [1], [2]]
+    assert nearest(equal, np.ones(1, np.float32), 0) == ([], [])

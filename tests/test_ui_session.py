@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +17,6 @@ from made_dashboard import LOOK, MASTER, OURS, Browser, client_of, dashboard_set
 from pointsman.errors import InputError
 from pointsman.pool.settings import DashboardSettings
 from pointsman.serve.gateway import Gateway
-from pointsman.serve.ui import session
 from pointsman.serve.ui.fence import CSP
 from pointsman.serve.ui.seal import FILE, Door, Granted, Seal, same, seal_of
 from pointsman.serve.ui.session import admin_of, changer_of, viewer_of
@@ -199,9 +199,9 @@ def test_a_session_ends(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> No
     """It lasts for as long as the configuration says."""
     visitor = Browser(gateway)
     expires_s = visitor.sign_in().json()["expires_s"]
-    monkeypatch.setattr(session.time, "time", lambda: expires_s - 1)
+    monkeypatch.setattr(time, "time", lambda: expires_s - 1)
     assert visitor.get("/ui/api/funds").status == 200
-    monkeypatch.setattr(session.time, "time", lambda: expires_s)
+    monkeypatch.setattr(time, "time", lambda: expires_s)
     assert visitor.get("/ui/api/funds").status == 401
 
 

@@ -203,7 +203,8 @@ def price_of(estimates: Estimates, budget: float) -> float:
 
 def taken(score: Floats) -> Ints:
     """The best column of each row."""
-    return np.argmax(score, axis=1)
+    best: Ints = np.argmax(score, axis=1)
+    return best
 
 
 def pick(values: Floats, column: Ints) -> float:

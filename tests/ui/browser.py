@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, expect, sync_playwright
 
 from gateway_kit import MASTER
 
@@ -72,6 +72,7 @@ def missing() -> str:
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, without a window, for the length of a block."""
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=list(FLAGS))
         try:

@@ -67,7 +67,7 @@ def test_who_is_good_at_what(seeded: GatewayProcess, visit: Open) -> None:
     page = visit(seeded, "models").page
     card = page.get_by_role("region", name="Who is good at what")
     card.get_by_role("button", name="Skills").click()
-    table = as_table(page, "Who is good at what")
+    table = card.get_by_role("table")
     for skill in SKILLS:
         expect(table).to_contain_text(skill)
     card.get_by_role("button", name="Topics").click()

@@ -54,7 +54,7 @@ def test_sent(seeded: GatewayProcess, stub: Stub, visit: Open) -> None:
     page.get_by_label("Prompt").fill(PROMPT)
     page.get_by_label("Model").select_option("simulated/medium-a")
     page.keyboard.press("Control+Enter")
-    answer = page.get_by_role("region", name="Answer")
+    answer = page.get_by_role("region", name="Answer").first
     expect(answer.locator(".answer")).to_have_text(ANSWER)
     expect(answer).to_contain_text("$0.0")
     assert watch.axe() == []
@@ -71,4 +71,4 @@ def test_who_may_send(seeded: GatewayProcess, visit: Open) -> None:
         page.get_by_label("Prompt").fill(PROMPT)
         expect(page.get_by_text("It would go to", exact=True)).to_be_visible()
         expect(page.get_by_role("button", name="Send")).to_be_disabled()
-        expect(page.get_by_text("read-only")).to_be_visible()
+        expect(page.get_by_text("This session is read-only")).to_be_visible()

@@ -15,7 +15,7 @@ API = {
     "decisions": "decisions",
     "models": "models",
     "trade-off": "trade-off",
-    "ledger": "funds",
+    "ledger": "entries",
     "keys": "keys",
 }
 

@@ -68,7 +68,7 @@ FUNDS: tuple[dict[str, Any], ...] = (
 
 def history() -> Outcomes:
     """Recorded outcomes of the models that serve."""
-    every = simulate(1_200, seed=SEED)
+    every = simulate(800, seed=SEED)
     return every.only(np.array([every.models.index(f"simulated/{name}") for name in SERVING]))
 
 

@@ -84,7 +84,9 @@ function LazyPage({ page, rest }: { page: string; rest: string }) {
   if (!load) {
     return (
       <Page title="Page not found">
-        <Empty title={`There is no page “${page}”`}>The navigation leads to all there are.</Empty>
+        <div class="card" role="alert">
+          <Empty title={`There is no page “${page}”`}>The navigation leads to all there are.</Empty>
+        </div>
       </Page>
     );
   }

@@ -36,7 +36,7 @@ function base(c: Colours): Option {
     animation: false,
     textStyle: { fontFamily: c.font, fontSize: 12, color: c.soft },
     color: c.hues,
-    grid: { left: 8, right: 12, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 8, right: 20, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     tooltip: {
       renderMode: "richText", // the page's policy forbids styles in markup
       confine: true,

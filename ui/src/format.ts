@@ -102,12 +102,15 @@ export function seconds(value: number | null | undefined): string {
   return rest && next ? `${whole} ${name} ${rest} ${next[1]}` : `${whole} ${name}`;
 }
 
+/** A length of time in its largest unit alone. */
+export const roughly = (value: number): string => seconds(value).split(" ").slice(0, 2).join(" ");
+
 /** How long ago, or in how long. */
 export function ago(at_s: number | null | undefined, now_s: number): string {
   if (at_s === null || at_s === undefined) return NONE;
   const passed = now_s - at_s;
   if (Math.abs(passed) < 2) return "now";
-  return passed > 0 ? `${seconds(passed)} ago` : `in ${seconds(-passed)}`;
+  return passed > 0 ? `${roughly(passed)} ago` : `in ${roughly(-passed)}`;
 }
 
 const TIME = new Intl.DateTimeFormat(undefined, {

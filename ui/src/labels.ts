@@ -47,10 +47,8 @@ export function places(point: Rect, { width, height }: { width: number; height: 
   return spots.map(([x, y]) => ({ x, y, width, height }));
 }
 
-/** The first place that is free and within the box; null where there is none. */
-export function place(point: Rect, label: Rect, taken: Rect[], box: { width: number; height: number }): Rect | null {
-  const within = (one: Rect): boolean =>
-    one.x >= 0 && one.y >= 0 && one.x + one.width <= box.width && one.y + one.height <= box.height;
+/** The first place that is free and within bounds; null where there is none. */
+export function place(point: Rect, label: Rect, taken: Rect[], within: (one: Rect) => boolean): Rect | null {
   return places(point, label).find((one) => within(one) && !taken.some((other) => meet(one, other))) ?? null;
 }
 
@@ -84,7 +82,9 @@ export function pointIn(frame: Frame, x: number, y: number, size: number): Rect 
 }
 
 /** One `labelLayout` for all series of a chart with these points. */
-export function keepApart({ box }: Frame, points: Rect[]) {
+export function keepApart({ box, left, bottom }: Frame, points: Rect[]) {
+  const within = (one: Rect): boolean =>
+    one.x >= left && one.y >= 0 && one.x + one.width <= box.width && one.y + one.height <= box.height - bottom;
   let taken: Rect[] = [...points];
   const seen = new Set<string>();
   return ({ seriesIndex, dataIndex, rect, labelRect }: Asked) => {
@@ -95,7 +95,7 @@ export function keepApart({ box }: Frame, points: Rect[]) {
       seen.clear();
     }
     seen.add(key);
-    const found = place(rect, { ...labelRect, height: LINE }, taken, box);
+    const found = place(rect, { ...labelRect, height: LINE }, taken, within);
     if (found) taken.push(found);
     const [x, y] = found ? [found.x, found.y + LINE / 2] : [AWAY, AWAY];
     return { x, y, align: "left" as const, verticalAlign: "middle" as const };

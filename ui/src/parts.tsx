@@ -12,16 +12,18 @@ export { type Column, Table } from "./table";
 type Children = { children?: ComponentChildren };
 export type Tone = "good" | "warn" | "bad" | "accent" | "plain";
 
-/** A page: its title (level one), what stands beside the title, and what it shows. */
+/** A page: its title (level one), what stands beside the title, and what it shows.
+ * `fill`: it is as high as the window. */
 export function Page({
   title,
   note,
   aside,
+  fill,
   children,
-}: Children & { title: string; note?: ComponentChildren; aside?: ComponentChildren }) {
+}: Children & { title: string; note?: ComponentChildren; aside?: ComponentChildren; fill?: boolean }) {
   useTitle(title);
   return (
-    <div class="page stack">
+    <div class={`page stack ${fill ? "fill" : ""}`}>
       <header class="page-head">
         <div>
           <h1 id="page-title" tabIndex={-1}>

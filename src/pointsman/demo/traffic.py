@@ -115,7 +115,7 @@ class Traffic:
             model, decision, reply = await self._answered(client, planned)
         except openai.APIStatusError as error:
             ending: Ending = "failed" if error.status_code >= 500 else "refused"
-            self._keep(planned, ending, None, None, str(error.code or error.status_code))
+            self._keep(planned, ending, None, None, str(error.type or error.status_code))
             return
         except openai.APIError as error:
             self._keep(planned, "failed", None, None, type(error).__name__)

@@ -1,7 +1,8 @@
 """The API's description: one OpenAPI document, made of a table of what there is, and a page of it for people.
 
 The bodies of queries are OpenAI's and Anthropic's own; what this gateway adds to them or needs of them is said here,
-and everything else is passed through. The page needs no script and nothing from another host.
+and everything else is passed through. The page needs no script and nothing from another host. What is below `/ui/api`
+is the dashboard's own, may change with any release, and isn't described here.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ the charts begin anew, and nothing else depends on it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ ADD_FUNDS = "insert or replace into funds values (?, ?, ?)"
 STEPS = "select t, body from steps where length_s = ? and t >= ? and t < ? order by t"
 FUNDS = "select t, body from funds where length_s = ? and t >= ? and t < ? order by t"
 LAST_FUNDS = "select body from funds where length_s = ? and t >= ? and t < ? order by t desc limit 1"
+FIRST_FUNDS = "select t, body from funds where length_s = ? and t >= ? order by t limit 1"
 LAST = "select max(t) from steps where length_s = ?"
 FIRST = "select min(t) from steps where length_s = ? and t >= ?"
 
@@ -182,7 +183,30 @@ def read_history(path: Path, begin_s: int, end_s: int, length_s: int) -> History
         steps = merged(((t, unpacked(body)) for t, body in _rows(db, STEPS, begin_s, end_s, length_s)), length_s)
         stood = {t // length_s * length_s: body for t, body in _rows(db, FUNDS, begin_s, end_s, length_s)}
     whole = {t: steps.get(t, Step()) for t in range(min(steps), end_s, length_s)} if steps else {}
-    return History(whole, {t: orjson.loads(body) for t, body in stood.items()})
+    return History(whole, {t: _fund_rows(body) for t, body in stood.items()})
+
+
+def _fund_rows(body: bytes) -> dict[str, FundRow]:
+    return {name: tuple(row) for name, row in orjson.loads(body).items()}
+
+
+def funds_since(path: Path, moments_s: Iterable[float], now_s: float) -> dict[float, tuple[float, FundsAt]]:
+    """Where the funds stood first from each moment on, and when; moments after which nothing is known are left out.
+
+    Raises:
+        sqlite3.Error: the file can't be read.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[float, tuple[float, FundsAt]] = {}
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_MS / 1e3)) as db:
+        for moment_s in moments_s:
+            lengths = (STEP_S,) if now_s - moment_s < KEPT_S[STEP_S] else (MINUTE_S, STEP_S)
+            rows = (db.execute(FIRST_FUNDS, (length_s, moment_s - length_s)).fetchone() for length_s in lengths)
+            for length_s, row in zip(lengths, rows, strict=True):
+                if row is not None:  # a row is of its step's end
+                    found.setdefault(moment_s, (row[0] + length_s, _fund_rows(row[1])))
+    return found
 
 
 def _rows(db: sqlite3.Connection, sql: str, begin_s: int, end_s: int, length_s: int) -> Iterator[tuple[int, Any]]:

@@ -16,6 +16,9 @@ export default function KeysPage() {
   const [making, setMaking] = useState(false);
   const [ending, setEnding] = useState<Key | null>(null);
   const changes = mayChange.value;
+  const [all, setAll] = useState(false);
+  const keys = [...(data?.keys ?? [])].sort((a, b) => Number(isOver(a)) - Number(isOver(b)));
+  const shown = all ? keys : keys.filter((one) => !isOver(one) || !one.id.startsWith(ONBOARDING));
   const make = (
     <Button kind="primary" disabled={!changes} title={changes ? undefined : READ_ONLY} onClick={() => setMaking(true)}>
       New key
@@ -30,9 +33,9 @@ export default function KeysPage() {
       {data ? (
         <Card flush>
           <Table
-            label="Virtual keys, the newest first"
+            label="Virtual keys, live ones first"
             columns={columns(setEnding)}
-            rows={data.keys}
+            rows={shown}
             rowKey={(one) => one.id}
             empty={
               <Empty title="No virtual keys yet">
@@ -40,6 +43,13 @@ export default function KeysPage() {
               </Empty>
             }
           />
+          {keys.length > shown.length && (
+            <p class="keys-foot">
+              <Button kind="plain" little onClick={() => setAll(true)}>
+                Show {format.plural(keys.length - shown.length, "key")} of past onboardings
+              </Button>
+            </p>
+          )}
         </Card>
       ) : error ? (
         <Failed error={error} again={reload} />
@@ -57,6 +67,9 @@ function stateOf(key: Key): State {
   if (key.revoked_s !== null) return "revoked";
   return key.expires_s !== null && key.expires_s <= clock.peek() ? "expired" : "live";
 }
+
+const isOver = (key: Key): boolean => stateOf(key) !== "live";
+const ONBOARDING = "onboard-"; // how keys of onboardings begin; each lives as long as its onboarding
 
 const limits = (key: Key): string =>
   [

@@ -59,6 +59,12 @@ function AuditButton() {
   );
 }
 
+/** An amount beside one that has its unit; a dash for none. */
+const bare = (value: number, fund: Fund): preact.ComponentChildren => {
+  if (!value) return <span class="soft">–</span>;
+  return fund.unit === "usd" ? format.money(value) : format.short(value);
+};
+
 const share = (fund: Fund) => (fund.amount ? fund.remaining / fund.amount : 0);
 
 const Clip = ({ text }: { text: string }) => (
@@ -72,9 +78,9 @@ const FUNDS: readonly Column<Fund>[] = [
   { id: "draws", head: "Drawn on by", from: 900, cell: (one) => <Clip text={one.draws} /> },
   { id: "window", head: "Window", from: 760, cell: (one) => <Clip text={one.window} /> },
   { id: "amount", head: "Amount", num: true, from: 520, cell: (one) => format.amount(one.amount, one.unit) },
-  { id: "spent", head: "Spent", num: true, cell: (one) => format.amount(one.spent, one.unit) },
-  { id: "held", head: "Held", num: true, from: 640, cell: (one) => format.amount(one.held, one.unit) },
-  { id: "remaining", head: "Remaining", num: true, cell: (one) => format.amount(one.remaining, one.unit) },
+  { id: "spent", head: "Spent", num: true, cell: (one) => bare(one.spent, one) },
+  { id: "held", head: "Held", num: true, from: 640, cell: (one) => bare(one.held, one) },
+  { id: "remaining", head: "Remaining", num: true, cell: (one) => bare(one.remaining, one) },
   {
     id: "share",
     head: "Left",
@@ -94,7 +100,7 @@ const FUNDS: readonly Column<Fund>[] = [
     num: true,
     from: 1000,
     by: (one) => one.overrun,
-    cell: (one) => <span class={one.overrun ? "bad" : "soft"}>{format.amount(one.overrun, one.unit)}</span>,
+    cell: (one) => <span class="bad">{bare(one.overrun, one)}</span>,
   },
   {
     id: "price",
@@ -134,7 +140,7 @@ function FundsTable() {
     >
       <Table
         label="Funds"
-        columns={FUNDS}
+        columns={have.funds.some((one) => one.overrun) ? FUNDS : FUNDS.filter((one) => one.id !== "overrun")}
         rows={rows}
         rowKey={(one) => one.name}
         empty={

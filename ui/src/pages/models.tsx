@@ -2,16 +2,16 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { READ_ONLY } from "../changes";
-import { plural } from "../format";
+import { brief, plural } from "../format";
 import { Button, Card, Choice, Empty, Failed, Loading, Page, Table } from "../parts";
 import { go, place } from "../router";
 import { mayChange } from "../session";
-import type { Id, ModelRow, Models } from "../types";
+import type { Id, ModelRow, Models, Profile } from "../types";
 import { useData, useLive } from "../use";
 import { CalibrationChart, curvesOf } from "./models/calibration";
 import { Chosen } from "./models/chosen";
 import { columns } from "./models/health";
-import { columnsOf, HeatMap } from "./models/heat";
+import { columnsOf, HeatMap, rowsOf } from "./models/heat";
 import { loadModels } from "./models/known";
 import { LikenessMap } from "./models/likeness";
 import { OnboardDialog } from "./models/onboard";
@@ -108,6 +108,7 @@ function Charts({ data, chosen }: { data: Models; chosen: Id | null }) {
       <Profiles data={data} chosen={chosen} />
       <Part title="Likeness" note="near: they err on the same prompts" none={data.likeness.length < 2 && whyOf(data)}>
         <LikenessMap spots={data.likeness} chosen={chosen} />
+        <p class="soft small">{missingOf(data)}</p>
       </Part>
       <Part title="Cost and time" note="median, up to the 99th percentile" none={timed.length === 0 && NO_ANSWERS}>
         <SpeedChart models={data.models} chosen={chosen} />
@@ -122,6 +123,14 @@ function Charts({ data, chosen }: { data: Models; chosen: Id | null }) {
       </Part>
     </div>
   );
+}
+
+function missingOf(data: Models): string {
+  const there = new Set(data.likeness.map((spot) => spot.id));
+  const missing = data.models.filter((one) => one.duty === "serving" && !there.has(one.id));
+  const names = missing.map((one) => brief(one.id)).join(", ");
+  const none = missing.length === 1 ? "has" : "have";
+  return missing.length > 0 ? `Not on it: ${names}, which ${none} too few outcomes on the same prompts as others.` : "";
 }
 
 const NO_ANSWERS = "Nothing has been answered yet.";
@@ -150,7 +159,7 @@ function Profiles({ data, chosen }: { data: Models; chosen: Id | null }) {
   const has = (kind: Kind): boolean => data[kind].rows.length > 0 && columnsOf(data[kind]).length > 0;
   const [wanted, setWanted] = useState<Kind | null>(null);
   const kind = wanted ?? (has("topics") || !has("skills") ? "topics" : "skills");
-  const note = has(kind) ? `${plural(data[kind].rows.length, kind.slice(0, -1))} · mean score` : "";
+  const note = has(kind) ? `${countOf(data[kind], kind)} · mean scores` : "";
   return (
     <Card
       title="Who is good at what"
@@ -165,6 +174,11 @@ function Profiles({ data, chosen }: { data: Models; chosen: Id | null }) {
       )}
     </Card>
   );
+}
+
+function countOf(profile: Profile, kind: Kind): string {
+  const [shown, all] = [rowsOf(profile, columnsOf(profile)).length, profile.rows.length];
+  return shown === all ? plural(all, kind.slice(0, -1)) : `${shown} of ${all} ${kind} with outcomes`;
 }
 
 const KindChoice = ({ kind, set }: { kind: Kind; set: (kind: Kind) => void }) => (

@@ -63,15 +63,22 @@ function Shown({ data, here }: { data: TradeOff; here: Outcome }) {
     post<Replayed>("/trade-off/replay", JSON.parse(settled), signal),
   );
   const fresh = settled === JSON.stringify(proposal) && !replay.loading;
-  const replayed = replay.data ?? { before: here, after: here, moved: 0 };
+  const replayed = changed && !replay.error ? replay.data : null;
   return (
     <>
-      <Figures here={here} after={changed ? replayed.after : null} queries={data.queries} />
+      <Figures here={here} after={replayed?.after ?? null} queries={data.queries} />
       <div class="trade-off">
-        <Card title="Quality against money" class="trade-off-chart">
-          <FrontierChart data={data} after={changed && replay.data ? replayed.after : null} />
-          <p class="soft small">{data.why}</p>
-        </Card>
+        <div class="stack">
+          <Card title="Quality against money">
+            <FrontierChart data={data} after={replayed?.after ?? null} />
+          </Card>
+          {replay.error && <Failed error={replay.error} again={replay.reload} />}
+          <Card title="What it would change">
+            <Words replayed={replayed} changed={changed} fresh={fresh} />
+            <Compare replayed={replayed ?? { before: here, after: here, moved: 0 }} changed={replayed !== null} />
+          </Card>
+          <p class="soft small rests">{data.why}</p>
+        </div>
         <Card
           title="Try a change"
           class="trade-off-sliders"
@@ -81,11 +88,6 @@ function Shown({ data, here }: { data: TradeOff; here: Outcome }) {
           <WriteButton proposal={proposal} changed={changed} />
         </Card>
       </div>
-      {replay.error && <Failed error={replay.error} again={replay.reload} />}
-      <Card title="What it would change" note={changed && !fresh ? "replaying…" : ""}>
-        <Words replayed={replayed} changed={changed} fresh={fresh} />
-        <Compare replayed={replayed} changed={changed} />
-      </Card>
     </>
   );
 }
@@ -125,13 +127,12 @@ function perDollar(one: Outcome, queries: number): string {
   return dollars > 0 ? Math.round((one.quality * queries) / dollars).toLocaleString("en-US") : "–";
 }
 
-function Words({ replayed, changed, fresh }: { replayed: Replayed; changed: boolean; fresh: boolean }) {
-  const text = changed
-    ? inWords(replayed)
-    : "Move a slider: the same queries are decided again as if that were in force.";
+const STILL = "Move a slider: the same queries are decided again as if that were in force.";
+
+function Words({ replayed, changed, fresh }: { replayed: Replayed | null; changed: boolean; fresh: boolean }) {
   return (
     <p class="words" aria-live="polite" aria-busy={!fresh}>
-      {fresh || !changed ? text : "Replaying…"}
+      {!changed ? STILL : fresh && replayed ? inWords(replayed) : fresh ? "" : "Replaying…"}
     </p>
   );
 }

@@ -42,6 +42,7 @@ class DecidedLog:
         alias: the one that most of them asked for; "" where there are no queries.
         others: float [F], what other queries of the same time drew, in the funds' units.
         rate: queries per second that the gateway expects.
+        paid_usd: what the queries really cost.
     """
 
     at_s: Floats
@@ -55,6 +56,7 @@ class DecidedLog:
     alias: str
     others: Floats
     rate: float
+    paid_usd: float = 0.0
 
     def __len__(self) -> int:
         return len(self.at_s)
@@ -140,6 +142,7 @@ def log_of(kept: Sequence[tuple[Kept, str]], scheme: Scheme, others: Floats, rat
         alias,
         others,
         rate,
+        sum(one.cost_usd or 0.0 for one, _ in kept),
     )
 
 

@@ -1,14 +1,14 @@
 """Funds as the dashboard shows them: where each stands, against the pace it was meant to go, and when it will be empty.
 
-Takes rules, balances and where the funds stood lately; gives values for JSON. Times are handed in. A forecast here
-goes on as the last two minutes went; what the prices do about it is theirs to decide.
+Takes rules, balances and where the funds stood a while ago; gives values for JSON. Times are handed in. A forecast here
+goes on as a fund went lately: in the last ten minutes, or a fiftieth of its window where that is longer, so that a
+busy minute doesn't frighten anybody about a month. What the prices do about it is theirs to decide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -17,12 +17,11 @@ from pointsman.ledger.entries import Balance
 from pointsman.ledger.window import Window
 from pointsman.pool.settings import FundRule, WindowRule
 from pointsman.serve.learn import LEAST_SHARE
-from pointsman.serve.pulse import FundRow
 from pointsman.serve.scheme import NANO, Scheme
 
-LATELY_S = 120
-LEAST_S = 30  # what a gateway that has just begun did in its first seconds says little
-SHORT_S = 600  # a rolling window up to this long gives back in every step, so only its own sum tells how fast it goes
+LATELY_S = 600
+PART = 50  # of a window, that "lately" reaches back at least
+LEAST_S = 30  # what a fund did in its first seconds says little
 IN_TIME = 2 / 3  # a fund of which less will have been spent by its end goes slowly
 KEY_FUND = "key:"
 NAMED = 3  # of a list, in words
@@ -39,7 +38,7 @@ class Course:
         starts_s, ends_s: of the window in force, Unix seconds; None where it has no such end.
         pace: what would remain now if it were spent evenly; None without an end.
         spend_per_s: lately, whole units a second.
-        empty_s: when it is empty if that goes on; None where it lasts.
+        empty_s: when it is empty if it goes on like that; None where it lasts.
         state: in one word.
     """
 
@@ -51,15 +50,23 @@ class Course:
     state: State
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a fund had spent at an earlier moment, Unix seconds."""
+
+    at_s: float
+    spent: int
+
+
 def course(
-    rule: FundRule, balance: Balance, spend_per_s: float, cheapest: float, now_s: float, granted_s: float | None
+    rule: FundRule, balance: Balance, before: Before | None, cheapest: float, now_s: float, granted_s: float | None
 ) -> Course:
     """How a fund goes.
 
     Args:
         rule: whose.
         balance: where it stands.
-        spend_per_s: lately, whole units a second.
+        before: what it had spent when "lately" began; None where nobody knows.
         cheapest: whole units that the cheapest query takes.
         now_s: Unix seconds.
         granted_s: when it was first there, for one without a window.
@@ -68,11 +75,29 @@ def course(
     pace = None
     if starts_s is not None and ends_s is not None:
         pace = balance.amount * (ends_s - now_s) / (ends_s - starts_s)
-    empty_s = _empty_s(rule, balance, spend_per_s, now_s)
+    drain_per_s = _drain_per_s(balance, before, now_s, min(LATELY_S, now_s - (starts_s or 0.0)))
+    empty_s = now_s + balance.remaining / drain_per_s if drain_per_s > 0 else None
     if empty_s is not None and ends_s is not None and empty_s >= ends_s:
         empty_s = None
-    state = _state(balance, spend_per_s, cheapest, None if ends_s is None else ends_s - now_s, empty_s)
-    return Course(starts_s, ends_s, pace, spend_per_s, empty_s, state)
+    # A rolling window gives back as it goes: that it had to be spent first doesn't show in what it has spent.
+    given_back = balance.spent / rule.window.length_s if rule.window.kind == "rolling" else 0.0
+    state = _state(balance, drain_per_s, cheapest, None if ends_s is None else ends_s - now_s, empty_s)
+    return Course(starts_s, ends_s, pace, max(0.0, drain_per_s + given_back), empty_s, state)
+
+
+def _drain_per_s(balance: Balance, before: Before | None, now_s: float, least_s: float) -> float:
+    """Whole units a second that went for good lately; below zero where a rolling window gave back more."""
+    if before is None:
+        return 0.0
+    return (balance.spent - before.spent) / max(now_s - before.at_s, least_s, LEAST_S)
+
+
+def lately_s(rule: FundRule, now_s: float, granted_s: float | None) -> float:
+    """How far back "lately" reaches for a fund, within its window."""
+    starts_s, ends_s = bounds(rule, now_s, granted_s)
+    if starts_s is None or ends_s is None:
+        return min(max(LATELY_S, rule.window.length_s / PART), rule.window.length_s)
+    return min(max(LATELY_S, (ends_s - starts_s) / PART), now_s - starts_s)
 
 
 def bounds(rule: FundRule, now_s: float, granted_s: float | None) -> tuple[float | None, float | None]:
@@ -90,67 +115,33 @@ def bounds(rule: FundRule, now_s: float, granted_s: float | None) -> tuple[float
     return begun_s, max(begun_s + rule.pace_over_s, now_s + LEAST_SHARE * rule.pace_over_s)
 
 
-def _empty_s(rule: FundRule, balance: Balance, spend_per_s: float, now_s: float) -> float | None:
-    """When nothing would be left, whatever the window's end; a rolling window gives back as it goes."""
-    if rule.window.kind == "rolling":
-        spend_per_s -= balance.spent / rule.window.length_s
-        if spend_per_s * rule.window.length_s <= 1e-9 * balance.amount:
-            return None
-    return now_s + balance.remaining / spend_per_s if spend_per_s > 0 else None
-
-
 def _state(balance: Balance, spend_per_s: float, cheapest: float, left_s: float | None, empty_s: float | None) -> State:
     if balance.remaining < max(1.0, cheapest):
         return "empty"
     if empty_s is not None:
         return "fast"
-    if left_s is not None and 0 < balance.spent + spend_per_s * left_s < IN_TIME * balance.amount:
+    if left_s is not None and 0 < balance.spent + drain_per_s * left_s < IN_TIME * balance.amount:
         return "slow"
     return "fine"
-
-
-def spend_rates(stood: Mapping[int, Mapping[str, FundRow]]) -> dict[str, float]:
-    """Whole units a second that each fund has spent, from where the funds stood at some moments, in order.
-
-    A window that begins anew, or gives something back, makes `spent` fall; such steps count as nothing spent.
-    """
-    moments = list(stood.items())
-    if len(moments) < 2:
-        return {}
-    spent: dict[str, float] = dict.fromkeys(moments[-1][1], 0.0)
-    for (_, before), (_, after) in pairwise(moments):
-        for name in spent:
-            if name in before and name in after:
-                spent[name] += max(0, after[name][2] - before[name][2])
-    seconds = max(LEAST_S, moments[-1][0] - moments[0][0])
-    return {name: amount / seconds for name, amount in spent.items()}
 
 
 def funds_json(
     scheme: Scheme,
     balances: Mapping[str, Balance],
     prices: Mapping[str, float],
-    rates: Mapping[str, float],
-    granted_ns: Mapping[str, int],
+    before: Mapping[str, Before],
+    granted_s: Mapping[str, float],
     now_s: float,
 ) -> list[dict[str, Any]]:
     """The funds in force that there are balances of, in the configuration's order, those of keys after it."""
     cheapest = cheapest_of(scheme, balances)
     found = []
     for rule in scheme.funds:
-        if rule.name in cheapest:
-            balance, granted = balances[rule.name], granted_ns.get(rule.name)
-            rate = _rate(rule, balance, rates.get(rule.name, 0.0))
-            granted_s = None if granted is None else granted / NANO
-            how = course(rule, balance, rate, cheapest[rule.name], now_s, granted_s)
-            found.append(_json(rule, balance, prices.get(rule.name), how))
+        name = rule.name
+        if name in cheapest:
+            how = course(rule, balances[name], before.get(name), cheapest[name], now_s, granted_s.get(name))
+            found.append(_json(rule, balances[name], prices.get(name), how))
     return found
-
-
-def _rate(rule: FundRule, balance: Balance, lately: float) -> float:
-    if rule.window.kind == "rolling" and rule.window.length_s <= SHORT_S:
-        return balance.spent / rule.window.length_s
-    return lately
 
 
 def cheapest_of(scheme: Scheme, names: Container[str]) -> dict[str, float]:

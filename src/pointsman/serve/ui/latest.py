@@ -8,6 +8,7 @@ happened yet.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from pointsman.errors import InputError
 
 JOURNAL = "decisions.sqlite"
+TOGETHER = 64
+PAUSE_S = 0.001  # after so many rows: decisions share the interpreter with whoever reads them
 _LATEST = "select body, score from exchanges order by number desc limit ?"
 
 
@@ -29,6 +32,9 @@ def latest(state: Path, most: int) -> Iterator[tuple[bytes, float | None]]:
         return
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as db:
-            yield from db.execute(_LATEST, (most,))
+            for looked, (body, score) in enumerate(db.execute(_LATEST, (most,)), 1):
+                yield body, score
+                if looked % TOGETHER == 0:
+                    time.sleep(PAUSE_S)
     except sqlite3.Error as error:
         raise InputError(f"decisions can't be read: {error}", place=str(path), remedy="try again") from None

@@ -1,6 +1,6 @@
 """One decision, opened: its prompt where it is kept, every candidate and why it lost, neighbours, hops, the ledger.
 
-Reads the journal, the ledger and the kept prompts beside the gateway, each on a connection of its own and in a thread.
+Reads the journal on a connection of its own, in a thread; of the ledger and the kept prompts just the rows of one id.
 Viewers see no prompt; what is near to it they see by data set and scores alone.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from pointsman.ledger.sqlite import SqliteBook
+from pointsman.ledger.book import BookUnavailableError
 from pointsman.serve.client import Client
 from pointsman.serve.explain import usd
 from pointsman.serve.finished import STAGES
@@ -22,6 +22,8 @@ from pointsman.serve.gateway import Gateway
 from pointsman.serve.journal_file import read_body
 from pointsman.serve.scheme import Scheme
 from pointsman.serve.ui import books, decisions
+from pointsman.serve.ui.insight import insight_of
+from pointsman.serve.ui.past import Past
 from pointsman.serve.ui.playground import near
 from pointsman.serve.ui.profile import labels_of
 from pointsman.serve.ui.session import Visitor, viewer_of
@@ -38,26 +40,27 @@ NO_PROMPT = "Without the text of the prompt its neighbours can't be found."
 async def opened(gateway: Gateway, client: Client, rest: str) -> None:
     """GET /ui/api/decisions/{id}."""
     visitor = viewer_of(gateway, client)
-    state = gateway.settings.state
     gateway.till.flush()
     try:
         found = await asyncio.to_thread(_find, gateway, rest)
         if found is None:
             raise Refusal("not_found_error", "No decision has this id, or it was too long ago.", param="decision_id")
         row, body = found
-        units = {rule.name: rule.unit for rule in gateway.scheme.funds}
-        entries = await asyncio.to_thread(entries_of, state / books.FILE, rest, len(body["hops"]), units)
-    except sqlite3.Error as error:
+        entries = entries_of(gateway, rest, len(body["hops"]))
+    except (sqlite3.Error, BookUnavailableError) as error:
         raise Refusal("overloaded", f"This can't be read now: {error}.", retry_after_s=1) from None
     text = gateway.recorder.prompt_of(rest)
-    neighbours = {"rows": [], "why": NO_PROMPT} if text is None else await near(gateway, visitor, text, PATIENCE_S)
+    neighbours = (
+        {"rows": [], "why": NO_PROMPT} if text is None else await near(gateway, visitor, text, PATIENCE_S, rest)
+    )
+    past, _ = await insight_of(gateway).past(gateway, 0.0)  # where it is there by now, topics are named after it
     await client.json(
         {
             "row": row,
             "prompt": prompt_json(text, visitor, stored=gateway.settings.learning.store_prompts),
             **candidates_of(body, gateway.scheme),
             "neighbours": neighbours,
-            "topic": topic_json(body.get("part"), gateway.scheme),
+            "topic": topic_json(body.get("part"), gateway.scheme, past),
             "stages": [
                 {"name": name, "seconds": body["stages_s"][name]} for name in STAGES if name in body["stages_s"]
             ],
@@ -96,10 +99,15 @@ def read_one(path: Path, decision_id: str) -> tuple[dict[str, Any], dict[str, An
     return row, read_body(kept[-1]) | {"score": row["feedback"]}
 
 
-def entries_of(path: Path, decision_id: str, hops: int, units: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The ledger's entries of every hold of a decision, in their order; in a thread."""
-    with closing(SqliteBook(path, create=False)) as book:
-        found = [entry for hop in range(hops + SPARE_HOLDS) for entry in book.entries(hold=f"{decision_id}:{hop}")]
+def entries_of(gateway: Gateway, decision_id: str, hops: int) -> list[dict[str, Any]]:
+    """The ledger's entries of every hold of a decision, in their order: a few rows, by their places in the file.
+
+    Raises:
+        BookUnavailableError: the ledger can't be read.
+    """
+    units = {rule.name: rule.unit for rule in gateway.scheme.funds}
+    holds = [f"{decision_id}:{hop}" for hop in range(hops + SPARE_HOLDS)]
+    found = [entry for hold in holds for entry in gateway.till.book.entries(hold=hold)]
     return [books.entry_json(astuple(entry), units) for entry in sorted(found, key=lambda entry: entry.seq)]
 
 
@@ -124,10 +132,10 @@ def candidates_of(body: Mapping[str, Any], scheme: Scheme) -> dict[str, Any]:
     return {"candidates": candidates_json(case) + outsiders_json(models, case, {}), "funds": funds_json(basis)}
 
 
-def topic_json(part: int | None, scheme: Scheme) -> dict[str, Any] | None:
+def topic_json(part: int | None, scheme: Scheme, past: Past | None) -> dict[str, Any] | None:
     """What the prompt is about, by the partition of the traffic; its share is that of the first history."""
     mix = scheme.mix
     if mix is None or part is None or not 0 <= part < len(mix.counts):
         return None
     share = float(mix.counts[part]) / max(1.0, float(mix.counts.sum()))
-    return {"number": part, "label": labels_of(mix)[part], "share": round(share, 6)}
+    return {"number": part, "label": labels_of(mix, past)[part], "share": round(share, 6)}

@@ -39,6 +39,7 @@ class Past:
     Attributes:
         prompt_ids, texts, datasets: N each; texts are cut.
         vectors: float32 [N, D], unit length.
+        group: int [N], the same for prompts of the same text.
         parts: int [N], of the partition of the traffic; None where there is none.
         models: M ids of the configuration.
         score: float [N, M], NaN where nothing was recorded.
@@ -48,6 +49,7 @@ class Past:
     texts: Sequence[str]
     datasets: Sequence[str]
     vectors: Vectors
+    group: Ints
     parts: Ints | None
     models: tuple[str, ...]
     score: Floats
@@ -96,10 +98,16 @@ def past_of(outcomes: Outcomes, names: Mapping[str, str], embedder: Embedder, mi
         [text[:TEXT_CHARS] for text in drawn.texts],
         drawn.datasets,
         vectors,
+        _groups(drawn.texts),
         None if mix is None else mix.parts(vectors),
         tuple(names[name] for name in drawn.models),
         drawn.score,
     )
+
+
+def _groups(texts: Sequence[str]) -> Ints:
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
 
 
 def _embedded(texts: Sequence[str], embedder: Embedder) -> Vectors:

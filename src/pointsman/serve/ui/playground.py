@@ -120,14 +120,14 @@ def _fits(plan: Plan, column: int) -> bool:
     return bool(plan.input_tokens * scheme.counting.ratio[column] < scheme.context[column])
 
 
-async def near(gateway: Gateway, visitor: Visitor, text: str, patience_s: float) -> dict[str, Any]:
-    """The recorded prompts nearest to a text, or why there are none to show."""
+async def near(gateway: Gateway, visitor: Visitor, text: str, patience_s: float, but: str = "") -> dict[str, Any]:
+    """The recorded prompts nearest to a text, or why there are none to show; `but` is the id of the text's own."""
     past, why = await insight_of(gateway).past(gateway, patience_s)
     if past is None:
         return {"rows": [], "why": why}
     embedder = gateway.scheme.snapshot.embedder
 
     def find(found: Past = past) -> list[dict[str, Any]]:
-        return neighbours_json(found, embedder.embed([text])[0], prompts=visitor.prompts)
+        return neighbours_json(found, embedder.embed([text])[0], prompts=visitor.prompts, but=but)
 
     return {"rows": await asyncio.to_thread(find), "why": ""}

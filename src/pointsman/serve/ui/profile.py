@@ -70,7 +70,7 @@ def topics_json(
     total, count = sums_by_part(past, len(mix.counts), scored, models)
     shares = _shares(mix, traffic)
     there = [part for part in range(len(mix.counts)) if shares[part] > 0 or count[part].any()]
-    labels = labels_of(mix)
+    labels = labels_of(mix, past)
     rows = [
         {"label": labels[part], "note": _note(past, mix, part), "share": round(float(shares[part]), 6)}
         for part in there
@@ -107,14 +107,29 @@ def sums_by_part(
     return total, count
 
 
-def labels_of(mix: Mix) -> list[str]:
-    """A name for each topic: its data set, with a number where several are of one, else its own number."""
-    labels, seen = [], dict[str, int]()
-    for part, name in enumerate(mix.names):
+def labels_of(mix: Mix, past: Past | None) -> list[str]:
+    """A name for each topic: its data set, or the two that most of it came from; with a number where others share it.
+
+    Args:
+        past: None where it isn't there; a topic without a data set of its own has its number for a name then.
+    """
+    names = [name or _mixed(past, part) or f"topic {part + 1}" for part, name in enumerate(mix.names)]
+    seen = dict[str, int]()
+    labels = []
+    for name in names:
         seen[name] = seen.get(name, 0) + 1
-        several = mix.names.count(name) > 1
-        labels.append(f"{name} {seen[name]}" if name and several else name or f"topic {part + 1}")
+        labels.append(f"{name} {seen[name]}" if names.count(name) > 1 else name)
     return labels
+
+
+def _mixed(past: Past | None, part: int) -> str:
+    return ", ".join(name for name, _ in _datasets(past, part)[:NAMED])
+
+
+def _datasets(past: Past | None, part: int) -> list[tuple[str, int]]:
+    """Data sets that a part's prompts came from, the most frequent first; the gateway's own traffic is none."""
+    found = [] if past is None else past.datasets_of(part).most_common()
+    return [(name, count) for name, count in found if name not in {"", LIVE}]
 
 
 def _shares(mix: Mix, traffic: Mapping[int, int]) -> Floats:
@@ -126,10 +141,11 @@ def _shares(mix: Mix, traffic: Mapping[int, int]) -> Floats:
 
 
 def _note(past: Past | None, mix: Mix, part: int) -> str:
-    told = f"{int(mix.counts[part]):,} of the first history's prompts"
-    counts = [] if past is None else past.datasets_of(part).most_common()
-    datasets = [item for item in counts if item[0] not in {"", LIVE}]
+    """How many prompts of the history that the partition was made of, and where they came from."""
+    count = int(mix.counts[part])
+    told = f"{count:,} prompt{'' if count == 1 else 's'}"
+    datasets = _datasets(past, part)
     if not datasets:
         return told
     total = sum(count for _, count in datasets)
-    return told + ": " + ", ".join(f"{name} {count / total:.0%}" for name, count in datasets[:NAMED])
+    return f"{told}: " + ", ".join(f"{name} {count / total:.0%}" for name, count in datasets[:NAMED])

@@ -28,6 +28,7 @@ from pointsman.serve.scheme import NANO, Scheme, in_units, window_of
 from pointsman.serve.ui.decided_log import DecidedLog
 
 LEAST_QUERIES = 20
+LEAST_KNOWN = 100  # queries that a model was a candidate of, before it stands alone; half of them where they are few
 BATCH = 64
 SOLVED = 6  # times over the queries
 KNOBS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.5, 9.0, 9.3, 9.6, 9.8, 10.0)
@@ -227,10 +228,11 @@ def why(ground: Ground) -> str:
         return f"{len(log)} queries asked for an alias so far; {LEAST_QUERIES} are needed."
     return (
         f"The latest {len(log):,} queries that asked for an alias, decided again in order on the estimates recorded "
-        "then, at prices solved on them. Each fund has the part of its amount that falls to the time such queries "
-        f"take to come ({_time(log.span_s)}), less what others drew. Refused queries aren't among them, and every model "
-        f"is taken to answer. The knob is the trade-off of alias {log.alias!r}; the frontier is what it gives where no "
-        "fund is ever short."
+        f"then, at prices solved on them; they really cost ${log.paid_usd:.6g}. Each fund has the part of its amount "
+        f"that falls to the time such queries take to come ({_time(log.span_s)}), less what others drew. Refused "
+        "queries aren't among them, and every model is taken to answer. The knob is the trade-off of alias "
+        f"{log.alias!r}; the frontier is what it gives where no fund is ever short. A model alone stands for the queries "
+        "that it was a candidate of."
     )
 
 
@@ -246,13 +248,18 @@ def _point(ground: Ground, knob: float) -> dict[str, Any]:
 
 
 def alone_json(log: DecidedLog, scheme: Scheme) -> list[dict[str, Any]]:
-    """Every query to one model that may serve it, without any budget; what it may not serve has a quality of zero."""
-    quality = np.where(log.allowed, log.estimates.quality, 0.0).mean(axis=0)
-    cost = np.where(log.allowed, log.estimates.cost_usd, 0.0).sum(axis=0)
+    """Every query to one model, without any budget, as far as it was a candidate: means of those, for all queries.
+
+    A model that few of them know, such as one plugged in late, is left out.
+    """
+    known = log.allowed.sum(axis=0)
+    shown = known >= max(1, min(LEAST_KNOWN, len(log) // 2))
+    quality = np.where(log.allowed, log.estimates.quality, 0.0).sum(axis=0) / np.maximum(1, known)
+    cost = np.where(log.allowed, log.estimates.cost_usd, 0.0).sum(axis=0) / np.maximum(1, known) * len(log)
     return [
         {"id": model.id, "quality": float(quality[i]), "cost_nano": round(float(cost[i]) * NANO)}
         for i, model in enumerate(scheme.models)
-        if log.allowed[:, i].any()
+        if shown[i]
     ]
 
 

@@ -14,6 +14,10 @@ const OUTCOME_TAGS: Record<Row["outcome"], [tone: Tone, word: string]> = {
   client_gone: ["plain", "client gone"],
 };
 
+/** What is out of the ordinary has a colour; that a query was served is plain text. */
+const OutcomeText = ({ row }: { row: Row }) =>
+  row.outcome === "served" ? <span class="soft">served</span> : <OutcomeTag row={row} />;
+
 export const OutcomeTag = ({ row }: { row: Row }) => {
   const [tone, word] = OUTCOME_TAGS[row.outcome];
   return (
@@ -37,12 +41,22 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     id: "model",
     head: "Model",
-    cell: (row) => (row.model ? <Model id={row.model} /> : <span class="soft">none</span>),
+    cell: (row) => (row.model ? <Model id={row.model} short /> : <span class="soft">none</span>),
   },
   { id: "asked", head: "Asked for", width: 5.5, from: 820, cell: (row) => <span title={row.asked}>{row.asked}</span> },
   { id: "key", head: "Key", width: 7, from: 680, cell: (row) => <span title={row.key_id}>{row.key_id || "–"}</span> },
-  { id: "outcome", head: "Outcome", width: 5.75, from: 420, cell: (row) => <OutcomeTag row={row} /> },
-  { id: "reason", head: "Reason", width: 6.5, from: 1000, cell: (row) => <span title={row.reason}>{row.reason}</span> },
+  { id: "outcome", head: "Outcome", width: 5.75, from: 420, cell: (row) => <OutcomeText row={row} /> },
+  {
+    id: "reason",
+    head: "Reason",
+    width: 6.5,
+    from: 1000,
+    cell: (row) => (
+      <span class={row.reason === "best" ? "soft" : ""} title={row.reason}>
+        {row.reason}
+      </span>
+    ),
+  },
   {
     id: "tokens",
     head: "Tokens",
@@ -135,6 +149,7 @@ export function List({ search }: { search: URLSearchParams }) {
   return (
     <Page
       title="Decisions"
+      fill
       aside={
         <Button aria-pressed={paused} onClick={() => setPaused(!paused)}>
           {paused ? "Paused: go on" : "Pause"}

@@ -15,7 +15,7 @@ export function Timeline({ stages, hops }: { stages: Stage[]; hops: Hop[] }) {
               <span class="soft tabular">{at + 1}</span>
               <span class="hop-model">
                 <Model id={hop.model} />
-                {hop.endpoint && <span class="soft small">{hop.endpoint}</span>}
+                {hop.endpoint && hop.endpoint !== hop.model && <span class="soft small">{hop.endpoint}</span>}
               </span>
               {hop.fault ? <Tag tone="bad">{hop.fault}</Tag> : <Tag tone="good">answered</Tag>}
               <span class="num">{format.seconds(hop.seconds)}</span>

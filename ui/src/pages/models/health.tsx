@@ -28,6 +28,9 @@ const Failing = ({ share }: { share: number | null }) => (
   <span class={share !== null && share >= FAILING ? "bad" : ""}>{percent(share, 1)}</span>
 );
 
+/** Of traffic; who isn't there to serve has none. */
+const shareOf = (one: ModelRow): number | null => (one.duty === "serving" || one.share ? one.share : null);
+
 const Soft = ({ text }: { text: string }) => <span class="soft"> {text}</span>;
 
 /** From what matters most to what matters least; the last ones go first where there is little room. */
@@ -73,7 +76,7 @@ export function columns(): Column<ModelRow>[] {
       ),
       from: 700,
     },
-    { id: "share", head: "Share", num: true, by: (one) => one.share, cell: (one) => percent(one.share, 1) },
+    { id: "share", head: "Share", num: true, by: shareOf, cell: (one) => percent(shareOf(one), 1) },
     {
       id: "cost",
       head: "Cost",

@@ -41,7 +41,7 @@ export function rowsOf(profile: Profile, columns: Id[]): Row[] {
   const prefix = commonPrefix(profile.rows.map((row) => row.label));
   return profile.rows
     .map((row, i) => ({
-      label: row.label.slice(prefix.length),
+      label: row.label.startsWith(prefix) ? row.label.slice(prefix.length) : row.label,
       title: [row.label, row.note].filter(Boolean).join(": "),
       note: row.share === null ? row.note : percent(row.share, row.share < 0.0995 ? 1 : 0),
       cells: columns.map((id) => profile.cells[id]?.[i] ?? null),
@@ -49,11 +49,11 @@ export function rowsOf(profile: Profile, columns: Id[]): Row[] {
     .filter((row) => row.cells.some((cell) => cell !== null));
 }
 
-/** What all labels begin with, up to a slash. */
+/** What all labels that have a slash begin with, up to it. */
 export function commonPrefix(labels: string[]): string {
-  const first = labels[0] ?? "";
-  const prefix = first.slice(0, first.indexOf("/") + 1);
-  return labels.length > 1 && labels.every((label) => label.startsWith(prefix)) ? prefix : "";
+  const named = labels.filter((label) => label.includes("/"));
+  const prefix = (named[0] ?? "").split("/", 1)[0] ?? "";
+  return named.length > 1 && named.every((label) => label.startsWith(`${prefix}/`)) ? `${prefix}/` : "";
 }
 
 export interface Row {

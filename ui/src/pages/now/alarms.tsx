@@ -35,7 +35,7 @@ export function Alarms({ alarms }: { alarms: Alarm[] }) {
             </Tag>
             <span class="alarm-what">
               {alarm.model && !alarm.what.includes(alarm.model) && <Model id={alarm.model} />}
-              {alarm.what}
+              {sentence(alarm.what)}
             </span>
             <span class="soft small">
               <Ago at_s={alarm.since_s} />
@@ -47,6 +47,8 @@ export function Alarms({ alarms }: { alarms: Alarm[] }) {
     </Card>
   );
 }
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Acknowledge({ alarm }: { alarm: Alarm }) {
   if (alarm.acknowledged_s) return <Tag>acknowledged</Tag>;

@@ -70,7 +70,7 @@ const LIST: readonly Column<Fund>[] = [
     num: true,
     cell: (one) => (
       <>
-        {amount(one.remaining, one.unit)} <span class="soft">of {amount(one.amount, one.unit)}</span>
+        {amount(one.remaining, one.unit)} <span class="soft of-all">of {amount(one.amount, one.unit)}</span>
       </>
     ),
   },

@@ -1,6 +1,8 @@
 // The price of every fund over time: what one more unit of it is worth in quality. Units don't mix in one chart.
+
+import type { SeriesOption } from "echarts";
 import { useMemo } from "preact/hooks";
-import { Chart, type Shown } from "../../chart";
+import { Chart, type Option, type Shown } from "../../chart";
 import { axis, perUnit, priceScale, time } from "../../format";
 import { Card, Empty } from "../../parts";
 import type { Colours } from "../../theme";
@@ -13,7 +15,9 @@ const UNITS = ["usd", "tokens", "requests"] as const;
 const MOST = 8; // lines in one chart; the dearest funds come first
 
 export function Prices({ now, minutes }: { now: Now; minutes: number }) {
-  const priced = now.funds.filter((fund) => fund.price !== null);
+  const all = now.funds.filter((fund) => fund.price !== null);
+  const configured = all.filter((fund) => fund.of_key === null);
+  const priced = configured.length ? configured : all; // keys' own may be many, and say little together
   if (!priced.length) {
     return (
       <Card title="Prices of funds">
@@ -78,9 +82,10 @@ function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
     });
   const option = useMemo(
     () => (c: Colours) =>
-      overTime(
+      overPrices(
         names.map((name, at) => line(labelOf(name), c.hues[hue(at) - 1] ?? c.accent, of(name), { step: "end" })),
-        { from_s: now.at_s - minutes * 60, to_s: now.at_s, text: axis, axis, least: 0 },
+        now.at_s - minutes * 60,
+        now.at_s,
       ),
     [now.fund_points, names, minutes],
   );
@@ -106,6 +111,22 @@ function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
     </Card>
   );
 }
+
+const WIDE = 1000;
+
+/** An option over time; logarithmic where prices lie far apart, and then those of nothing aren't drawn. */
+function overPrices(series: SeriesOption[], from_s: number, to_s: number): Option {
+  const values = series.flatMap((one) => (one.data as Pair[]).map(([, value]) => value)).filter(isScarce);
+  const wide = values.length > 0 && Math.max(...values) / Math.min(...values) > WIDE;
+  const option = overTime(series, { from_s, to_s, text: axis, axis, ...(!wide && { least: 0 }) });
+  return wide
+    ? { ...option, yAxis: { ...option.yAxis, type: "log" } as Option["yAxis"], series: series.map(withoutZeros) }
+    : option;
+}
+
+const isScarce = (value: number | null): value is number => value !== null && value > 0;
+const withoutZeros = (one: SeriesOption): SeriesOption =>
+  ({ ...one, data: (one.data as Pair[]).map(([t, value]) => [t, isScarce(value) ? value : null]) }) as SeriesOption;
 
 // Funds take the palette from its end, so that they aren't taken for models.
 const hue = (at: number): number => 10 - (at % 10);

@@ -128,39 +128,40 @@ function Shares({ now, models }: { now: Now; models: Id[] }) {
   );
 }
 
-/** The mean score of five bins around each, weighed by scores; single ones swing too much to show anything. */
-function movingFeedback(bins: Bin[]): Pair[] {
+/** The mean of five bins around each, weighed; single ones swing too much to show anything. */
+function moving(bins: Bin[], of: (bin: Bin) => number | null, weight: (bin: Bin) => number): Pair[] {
   return bins.map((bin, at) => {
-    const near = bins.slice(Math.max(0, at - 2), at + 3).filter((one) => one.feedback !== null);
-    const scores = near.reduce((sum, one) => sum + one.feedbacks, 0);
-    const total = near.reduce((sum, one) => sum + (one.feedback ?? 0) * one.feedbacks, 0);
-    return [bin.t * 1000, scores ? total / scores : null];
+    const near = bins.slice(Math.max(0, at - 2), at + 3).filter((one) => of(one) !== null);
+    const weights = near.reduce((sum, one) => sum + weight(one), 0);
+    const total = near.reduce((sum, one) => sum + (of(one) ?? 0) * weight(one), 0);
+    return [bin.t * 1000, weights ? total / weights : null];
   });
 }
 
 /** The quality that was expected, and the scores that came back. */
 export function Quality(props: Props) {
-  const bins = useBins(props);
-  const coarse = useBins(props, COARSE);
-  const smooth = useMemo(() => movingFeedback(coarse), [coarse]);
+  const bins = useBins(props, COARSE);
   const option = useMemo(
     () => (c: Colours) => {
-      const bounds = scoreBounds([...bins.map((bin) => bin.quality), ...smooth.map(([, value]) => value)]);
-      return {
-        ...overTime(
-          [
-            line(
-              "Estimated",
-              c.accent,
-              pairs(bins, (bin) => bin.quality),
-            ),
-            line("Feedback, moving mean", c.hues[1] ?? c.warn, smooth),
-          ],
-          { ...edges(props), text: score, axis: (one) => one.toFixed(2), ...bounds },
-        ),
-      };
+      const estimated = moving(
+        bins,
+        (bin) => bin.quality,
+        (bin) => bin.served,
+      );
+      const feedback = moving(
+        bins,
+        (bin) => bin.feedback,
+        (bin) => bin.feedbacks,
+      );
+      const bounds = scoreBounds([...estimated, ...feedback].map(([, value]) => value));
+      return overTime([line("Estimated", c.accent, estimated), line("Feedback", c.hues[1] ?? c.warn, feedback)], {
+        ...edges(props),
+        text: score,
+        axis: (one) => one.toFixed(2),
+        ...bounds,
+      });
     },
-    [bins, smooth],
+    [bins],
   );
   const table = (): Shown => ({
     head: ["Time", "Estimated", "Feedback", "Scores"],
@@ -178,7 +179,12 @@ export function Quality(props: Props) {
         />
       }
     >
-      <Chart option={option} height={HEIGHT} label="Quality as estimated and by feedback, over time" table={table} />
+      <Chart
+        option={option}
+        height={HEIGHT}
+        label="Quality as estimated and by feedback, moving means over time"
+        table={table}
+      />
     </Card>
   );
 }

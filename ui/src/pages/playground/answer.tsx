@@ -1,5 +1,5 @@
 // Sending, and the answer as it comes: text, then what it cost and the way to its decision.
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, request } from "../../api";
 import { money, ms } from "../../format";
 import { Button, Card, Model, Notice } from "../../parts";
@@ -92,6 +92,10 @@ async function addCost(id: string, tell: Change): Promise<void> {
 }
 
 export function AnswerCard({ answer, busy, stop }: Sending) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (busy) place.current?.scrollIntoView({ block: "nearest" });
+  }, [busy]);
   if (!answer) return null;
   const halt = busy && (
     <Button little onClick={stop}>
@@ -99,15 +103,17 @@ export function AnswerCard({ answer, busy, stop }: Sending) {
     </Button>
   );
   return (
-    <Card title="Answer" note={answer.model ? <Model id={answer.model} /> : ""} aside={halt}>
-      <section class="answer" tabIndex={0} aria-label="Answer" aria-live="polite" aria-busy={busy}>
-        <Text text={answer.text} />
-        {busy && <i class="caret" aria-hidden="true" />}
-      </section>
-      {answer.error && <Notice tone="bad">{answer.error}</Notice>}
-      {answer.finish === "length" && <p class="soft small">Cut off at the most tokens that an answer may have.</p>}
-      <Figures answer={answer} />
-    </Card>
+    <div ref={place} class="answer-place">
+      <Card title="Answer" note={answer.model ? <Model id={answer.model} /> : ""} aside={halt}>
+        <section class="answer" tabIndex={0} aria-label="Text of the answer" aria-live="polite" aria-busy={busy}>
+          <Text text={answer.text} />
+          {busy && <i class="caret" aria-hidden="true" />}
+        </section>
+        {answer.error && <Notice tone="bad">{answer.error}</Notice>}
+        {answer.finish === "length" && <p class="soft small">Cut off at the most tokens that an answer may have.</p>}
+        <Figures answer={answer} />
+      </Card>
+    </div>
   );
 }
 

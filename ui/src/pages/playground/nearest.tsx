@@ -17,9 +17,7 @@ export function Nearest({ rows, why }: { rows: Neighbour[]; why: string }) {
             <span class="sr"> likeness</span>
           </span>
           <div class="nearest-what">
-            <p class={one.text === null ? "soft" : "nearest-text"}>
-              {one.text ?? "The text isn't shown to viewers."}
-            </p>
+            <p class={one.text === null ? "soft" : "nearest-text"}>{one.text ?? "The text isn't shown to viewers."}</p>
             <ul class="nearest-scores">
               {bestOf(one).map(([id, value]) => (
                 <li key={id} class={`hue-${hueOf(id)}`} title={id}>

@@ -21,14 +21,14 @@ export function Compare({ replayed, changed }: Props) {
   return (
     <div class="compare">
       <div>
-        <Sheet title="The same queries">
+        <Sheet title="The same queries" changed={changed}>
           <Line name="Mean quality" was={before.quality} is={after.quality} show={score} good={1} changed={changed} />
           <Line name="Money" was={before.cost_nano} is={after.cost_nano} show={money} good={-1} changed={changed} />
           <Line name="Served" was={before.served} is={after.served} show={tenths} good={1} changed={changed} />
         </Sheet>
         {before.funds.length > 0 && <Funds before={before} after={after} changed={changed} />}
       </div>
-      <Sheet title="Share of queries">
+      <Sheet title="Share of queries" changed={changed}>
         {modelsOf(replayed).map((id) => (
           <Line
             key={id}
@@ -47,12 +47,18 @@ export function Compare({ replayed, changed }: Props) {
 
 const tenths = (share: number): string => percent(share, 1);
 
-const Sheet = ({ title, children }: { title: string; children: ComponentChildren }) => (
+interface SheetProps {
+  title: string;
+  changed: boolean;
+  children: ComponentChildren;
+}
+
+const Sheet = ({ title, changed, children }: SheetProps) => (
   <table class="table">
     <thead>
       <tr>
         <th scope="col">{title}</th>
-        {["In force", "Proposed", "Change"].map((name) => (
+        {(changed ? ["In force", "Proposed", "Change"] : ["In force"]).map((name) => (
           <th key={name} scope="col" class="num">
             {name}
           </th>
@@ -65,15 +71,15 @@ const Sheet = ({ title, children }: { title: string; children: ComponentChildren
 
 function Funds({ before, after, changed }: { before: Outcome; after: Outcome; changed: boolean }) {
   return (
-    <Sheet title="Spent of a fund">
+    <Sheet title="Funds: spent of their part" changed={changed}>
       {before.funds.map((was) => {
         const is = after.funds.find((one) => one.fund === was.fund);
         return (
           <tr key={was.fund}>
-            <th scope="row">{was.fund}</th>
-            <td class="num">{spent(was)}</td>
-            <td class="num">{changed && is ? spent(is) : "–"}</td>
-            <td class="num">{runsOut(changed && is ? is : was)}</td>
+            <th scope="row">{fundName(was.fund)}</th>
+            <Spent fund={was} />
+            {changed && (is ? <Spent fund={is} /> : <td class="num">–</td>)}
+            {changed && <td class="num">{is && signed(is.spent - was.spent, (v) => amount(v, is.unit))}</td>}
           </tr>
         );
       })}
@@ -83,10 +89,23 @@ function Funds({ before, after, changed }: { before: Outcome; after: Outcome; ch
 
 type FundOutcome = Outcome["funds"][number];
 
-const spent = (fund: FundOutcome): string => `${amount(fund.spent, fund.unit)} of ${amount(fund.amount, fund.unit)}`;
+const Spent = ({ fund }: { fund: FundOutcome }) => (
+  <td class="num">
+    {amount(fund.spent, fund.unit)}
+    <span class="of">of {amount(fund.amount, fund.unit)}</span>
+    {fund.runs_out !== null && <span class="of worse">empty after {percent(fund.runs_out)}</span>}
+  </td>
+);
 
-const runsOut = (fund: FundOutcome): string =>
-  fund.runs_out === null ? "lasts" : `empty after ${percent(fund.runs_out)}`;
+/** A fund as people call it; those of virtual keys are named `key:ID:WHAT`. */
+export function fundName(name: string): string {
+  const [, id, what] = /^key:(.+):([^:]+)$/.exec(name) ?? [];
+  if (!id) return name;
+  return what === "budget" ? `Key ${id}` : `Key ${id}, ${what}`;
+}
+
+const signed = (by: number, show: (value: number) => string): string =>
+  by === 0 ? "–" : `${by > 0 ? "+" : "−"}${show(Math.abs(by))}`;
 
 interface LineProps {
   name: ComponentChildren;
@@ -100,13 +119,12 @@ interface LineProps {
 function Line({ name, was, is, show, good, changed }: LineProps) {
   const by = is - was;
   const way = Math.abs(by) < 1e-9 || good === 0 ? "" : by * good > 0 ? "better" : "worse";
-  const sign = by > 0 ? "+" : by < 0 ? "−" : "±";
   return (
     <tr>
       <th scope="row">{name}</th>
       <td class="num">{show(was)}</td>
-      <td class="num">{changed ? show(is) : "–"}</td>
-      <td class={`num ${changed ? way : ""}`}>{changed ? `${sign}${show(Math.abs(by))}` : "–"}</td>
+      {changed && <td class="num">{show(is)}</td>}
+      {changed && <td class={`num ${way}`}>{signed(by, show)}</td>}
     </tr>
   );
 }

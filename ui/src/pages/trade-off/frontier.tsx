@@ -75,11 +75,13 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
   const spots = spotsOf(data, after);
   const all = [...spots.frontier, ...spots.models, ...spots.here, ...spots.after];
   const { at, ends, axis } = moneyAxis(all.map((one) => one.cost));
+  // a model alone that is far below the frontier would flatten it: such ones stand at the lower edge
   const scores = endsOf(
-    all.map((one) => one.quality),
+    [...spots.frontier, ...spots.here, ...spots.after].map((one) => one.quality).concat(highest(spots.models)),
     0,
     1,
   );
+  const height = (spot: Spot): number => Math.max(spot.quality, scores.min);
   const frame: Frame = {
     ...FRAME,
     top: width < NARROW ? 2 * FRAME.top : FRAME.top,
@@ -87,8 +89,8 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
     x: ends,
     y: [scores.min, scores.max],
   };
-  const points = all.map((one) => pointIn(frame, at(one.cost), one.quality, SIZE));
-  const point = (spot: Spot) => ({ name: spot.name, value: [at(spot.cost), spot.quality], spot });
+  const points = all.map((one) => pointIn(frame, at(one.cost), height(one), SIZE));
+  const point = (spot: Spot) => ({ name: spot.name, value: [at(spot.cost), height(spot)], spot });
   const labelLayout = keepApart(frame, points);
   // what is drawn first has the first choice of a place for its label
   return {
@@ -106,8 +108,17 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
         color: c.soft,
         symbol: "diamond",
         symbolSize: 12,
-        data: spots.models.map((one) => ({ ...point(one), itemStyle: { color: colourOf(one.name) } })),
-        label: { show: true, position: "right", formatter: (params) => brief(params.name), color: c.text },
+        data: spots.models.map((one) => ({
+          ...point(one),
+          itemStyle: { color: colourOf(one.name) },
+          ...(one.quality < scores.min && { symbol: "triangle", symbolRotate: 180 }),
+        })),
+        label: {
+          show: true,
+          position: "right",
+          formatter: (params) => labelledAs((params.data as unknown as { spot: Spot }).spot, scores.min),
+          color: c.text,
+        },
         labelLayout,
         z: 5,
       },
@@ -131,6 +142,11 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
     ],
   };
 }
+
+const highest = (spots: Spot[]): number[] => (spots.length > 0 ? [Math.max(...spots.map((one) => one.quality))] : []);
+
+const labelledAs = (spot: Spot, least: number): string =>
+  spot.quality < least ? `${brief(spot.name)} ${score(spot.quality, 2)}` : brief(spot.name);
 
 function marked(name: string, color: string, borderColor: string, c: Colours) {
   return {

@@ -27,10 +27,10 @@ from typing import Any
 
 import yaml
 
-from gateway_kit import MASTER, GatewayProcess, Upstream, openai_model, wait_until
+from gateway_kit import MASTER, GatewayProcess, Upstream, openai_model
 from pointsman.cli.funds_file import read_funds
 from pointsman.evaluate.simulated import simulate
-from pointsman.outcomes import write
+from pointsman.outcomes import OutcomeLog, OutcomeRow, prompt_id_of, write
 from pointsman.pool.probes import read_probes
 from pointsman.pool.registry import KEYS, read_settings
 from pointsman.serve.drift.alarms import Alarm, Alarms
@@ -178,34 +178,42 @@ class House:
 
     @cached_property
     def lived_in(self) -> GatewayProcess:
-        """A gateway with some hundred decisions behind it, scores, an alarm and a hold with a name."""
+        """A gateway with decisions behind it, stored outcomes, and an alarm."""
         self.folder.mkdir()
         (self.folder / "pointsman.yaml").write_text(yaml.safe_dump(LIVED_IN, sort_keys=False))
         gateway = self.serve(self.folder)
-        asked = [self._ask(gateway, number) for number in range(TRAFFIC)]
-        for number, decision in enumerate(asked):
-            told = {"decision_id": decision, "score": float(number % 4 != 0)}
-            wait_until(lambda told=told: gateway.post("/v1/feedback", told).status_code == 200)  # type: ignore[misc]
+        for number in range(ASKED):
+            text = QUESTIONS[number % 3].format(number, number + 7)
+            answer = gateway.chat(max_tokens=20, messages=[{"role": "user", "content": text}])
+            assert answer.status_code == 200, answer.text
         gateway.settled()
+        OutcomeLog(gateway.state / "outcomes").append([_scored(number) for number in range(STORED)])
         Alarms(gateway.state).raise_(RAISED)
-        gateway.stop()  # outcomes are written at the end, else once a minute
-        gateway.start()
         return gateway
 
-    @staticmethod
-    def _ask(gateway: GatewayProcess, number: int) -> str:
-        text = QUESTIONS[number % 3].format(number, number + 7)
-        answer = gateway.chat(max_tokens=20, messages=[{"role": "user", "content": text}])
-        assert answer.status_code == 200, answer.text
-        return str(answer.headers["x-pointsman-decision-id"])
+
+def _scored(number: int) -> OutcomeRow:
+    """An outcome of last week, as the gateway stores it: one model's, drawn with a probability, with a score."""
+    text, rare = QUESTIONS[number % 3].format(number, number + 11), number % 5 == 0
+    return OutcomeRow(
+        prompt_id_of(text),
+        text,
+        "live",
+        "openai/gpt-4o-mini" if rare else "openai/gpt-4o",
+        score=float(number % 4 != 0),
+        input_tokens=12,
+        output_tokens=20,
+        cost_usd=0.0001 if rare else 0.0002,
+        at_s=1.7e9 + number,
+        propensity=0.2 if rare else 0.8,
+    )
 
 
-TRAFFIC = 120
+ASKED, STORED = 12, 180
 LIVED_IN: dict[str, Any] = {
     "master_key": "os.environ/POINTSMAN_MASTER_KEY",
     "models": [{"id": "openai/gpt-4o", "tier": "large"}, {"id": "openai/gpt-4o-mini", "tier": "large"}],
     "funds": [{"name": "all", "amount": 100, "window": "1mo"}, {"name": "team-a", "amount": 5}],
-    "routing": {"explore": 0.1},
     "learning": {"store_prompts": True},
 }
 RAISED = Alarm(ALARM, "score", "acme/old", 1.8e9, 1.8e9, 0.0, -0.2, -0.3, -0.1, 100, 100, 1e6)

@@ -183,10 +183,10 @@ def test_a_look_finds_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         gateway.beating.pulse.note([fresh(2)], now)
         asyncio.run(gateway.beating.keep(now + 2, gateway.till.by_fund(), {"pool": 0.5}, gateway.settings.dashboard))
         monkeypatch.setattr(time, "time", lambda: now + 4.5)
-        told = looked(watching)
-        assert told["pulse"]["point"]["queries"] == 1
-        assert told["pulse"]["funds"]["funds"]["pool"][3] == 0.5
-        assert [fund["name"] for fund in told["pulse"]["balances"]] == ["pool", "calls"]
+        pulses = [told for name, told in events_of(asyncio.run(watching.look())) if name == "pulse"]
+        assert sum(told["point"]["queries"] for told in pulses) == 1
+        assert [told["funds"]["funds"]["pool"][3] for told in pulses if told["funds"]["funds"]] == [0.5]
+        assert [fund["name"] for fund in pulses[-1]["balances"]] == ["pool", "calls"]
         assert asyncio.run(watching.look()) == b""
 
 

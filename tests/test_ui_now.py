@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +17,17 @@ from hypothesis import strategies as st
 from gateway_kit import PLAIN, GatewayProcess, running_gateway, wait_until
 from made_dashboard import LOOK, MASTER, Browser, dashboard_settings, made_gateway
 from made_serving import USD
-from pointsman.ledger.entries import Balance
+from pointsman.ledger.entries import Ask, Balance, Ending, LedgerFund, Line, Option
+from pointsman.ledger.sqlite import SqliteBook
+from pointsman.ledger.window import Window
 from pointsman.pool.settings import FundRule, WindowRule
 from pointsman.serve.drift.alarms import Alarm
 from pointsman.serve.pulse import STEP_S, Step
-from pointsman.serve.pulse_file import FILE
+from pointsman.serve.pulse_file import FILE, PulseFile
 from pointsman.serve.ui import now as page
-from pointsman.serve.ui.funds import Before, cheapest_of, course, draws_words, lately_s, window_words
+from pointsman.serve.ui.funds import cheapest_of, course, draws_words, lately_s, window_words
 from pointsman.serve.ui.now import POINTS, alarm_json, length_of
+from pointsman.serve.ui.rates import spend_rates
 from stub_upstream import start_stub
 
 DAY = 86_400
@@ -43,38 +47,56 @@ def balance(spent: int, held: int = 0, amount: int = 100) -> Balance:
 HOUR = 3_600
 
 
-def spent_before(spent: int, hours: float = 1.0) -> Before:
-    return Before(NOON - hours * HOUR, spent)
-
-
 def test_a_day_by_hand() -> None:
     """At noon half of the day's money should be left; with 40 spent, 3 an hour lasts and 10 an hour doesn't."""
-    fine = course(DAILY, balance(40), spent_before(37), 1.0, NOON, None)
+    fine = course(DAILY, balance(40), 3 / HOUR, 1.0, NOON, None)
     assert (fine.starts_s, fine.ends_s, fine.pace) == (NOON - DAY / 2, NOON + DAY / 2, 50.0)
-    assert (fine.spend_per_s, fine.empty_s, fine.state) == (3 / HOUR, None, "fine")
-    fast = course(DAILY, balance(40), spent_before(30), 1.0, NOON, None)
+    assert (fine.empty_s, fine.state) == (None, "fine")
+    fast = course(DAILY, balance(40), 10 / HOUR, 1.0, NOON, None)
     assert (fast.empty_s, fast.state) == (NOON + 6 * HOUR, "fast")
-    slow = course(DAILY, balance(40), spent_before(39), 1.0, NOON, None)
+    slow = course(DAILY, balance(40), 1 / HOUR, 1.0, NOON, None)
     assert (slow.empty_s, slow.state) == (None, "slow")
 
 
 def test_money_without_a_window_by_hand() -> None:
     """It is spread over its pace from when it was granted; when that is over, over a little more, again and again."""
-    early = course(ONCE, balance(10), None, 1.0, NOON + DAY, NOON)
+    early = course(ONCE, balance(10), 0.0, 1.0, NOON + DAY, NOON)
     assert (early.starts_s, early.ends_s, early.pace) == (NOON, NOON + 10 * DAY, 90.0)
-    late = course(ONCE, balance(10), None, 1.0, NOON + 20 * DAY, NOON)
+    late = course(ONCE, balance(10), 0.0, 1.0, NOON + 20 * DAY, NOON)
     assert late.ends_s == NOON + 20.5 * DAY
 
 
 def test_a_rolling_window_by_hand() -> None:
-    """It has no end. Spending as fast as it gives back lasts for ever; faster, what is left goes by the difference."""
-    steady = course(ROLLING, balance(48), spent_before(48), 1.0, NOON, None)
+    """It has no end. What spends no more in its length than it has lasts for ever; more, and the difference goes."""
+    steady = course(ROLLING, balance(60), 100 / DAY, 1.0, NOON, None)
     assert (steady.starts_s, steady.ends_s, steady.pace, steady.empty_s, steady.state) == (*(None,) * 4, "fine")
-    assert steady.spend_per_s == pytest.approx(2 / HOUR)
-    faster = course(ROLLING, balance(48), spent_before(44), 1.0, NOON, None)
-    assert (faster.empty_s, faster.state) == (pytest.approx(NOON + 13 * HOUR), "fast")
-    assert faster.spend_per_s == pytest.approx(6 / HOUR)
-    assert course(ROLLING, balance(0), spent_before(48), 1.0, NOON, None).spend_per_s == 0.0
+    faster = course(ROLLING, balance(60), 140 / DAY, 1.0, NOON, None)
+    assert faster.empty_s == pytest.approx(NOON + DAY / 2)
+    assert faster.state == "fast"
+
+
+def test_empty_is_when_nothing_can_be_paid() -> None:
+    """A fund that can't pay the cheapest query is empty, whatever is left in it."""
+    assert course(DAILY, balance(95), 0.0, 6.0, NOON, None).state == "empty"
+    assert course(DAILY, balance(95), 0.0, 5.0, NOON, None).state == "fine"
+    assert course(DAILY, balance(100), 0.0, 0.0, NOON, None).state == "empty"
+
+
+def test_an_idle_fund_is_fine() -> None:
+    """Where nothing was ever spent there is nothing to complain of."""
+    assert course(DAILY, balance(0), 0.0, 1.0, NOON, None).state == "fine"
+
+
+@given(st.integers(0, 100), st.floats(0, 0.1), st.sampled_from([DAILY, ONCE, ROLLING]))
+def test_a_forecast_comes_true(spent: int, rate: float, rule: FundRule) -> None:
+    """Going on like that until the end that is forecast leaves nothing; it is never behind the window's end."""
+    found = course(rule, balance(spent), rate, 0.0, NOON, NOON - DAY)
+    if found.empty_s is not None:
+        back = spent / DAY if rule is ROLLING else 0.0
+        assert (found.empty_s - NOON) * (rate - back) == pytest.approx(100 - spent, abs=1e-3)
+        assert found.ends_s is None or found.empty_s < found.ends_s
+    if found.pace is not None:
+        assert 0 <= found.pace <= 100
 
 
 def test_how_far_back_by_hand() -> None:
@@ -87,38 +109,35 @@ def test_how_far_back_by_hand() -> None:
     assert lately_s(ONCE, NOON + DAY, NOON) == 10 * DAY / 50
 
 
-def test_a_first_minute_frightens_nobody() -> None:
-    """Of a gateway that knows no more than a busy minute, it is taken for ten; a fund that is new says little at all."""
-    busy = course(DAILY, balance(41), spent_before(40, 1 / 60), 1.0, NOON, None)
-    assert busy.spend_per_s == pytest.approx(1 / 600)
-    new = course(ONCE, balance(3), Before(NOON, 0), 1.0, NOON + 5, NOON)
-    assert new.spend_per_s == pytest.approx(3 / 30)
-    assert course(DAILY, balance(40), None, 1.0, NOON, None).spend_per_s == 0.0
+def test_how_fast_by_hand(tmp_path: Path) -> None:
+    """A busy minute is taken for ten where no more is known; what was spent since a while ago, over that while."""
+    with closing(PulseFile(tmp_path / FILE, "one")) as file:
+        file.write({}, {int(NOON) - 62: {"pool": (0, 0, 40, None)}})
+
+        def rate(rule: FundRule, now_s: float = NOON) -> dict[str, float]:
+            return spend_rates(tmp_path, [rule], {rule.name: balance(46)}, {"pool": NOON - 70}, now_s)
+
+        assert rate(DAILY) == {"pool": 6 / 600}
+        assert rate(DAILY, NOON + 1_140) == {"pool": 6 / 1_200}
+        assert rate(ONCE) == {"pool": 46 / 70}  # granted 70 seconds ago, so all of it was spent since
+        assert rate(ONCE, NOON - 65) == {"pool": 46 / 30}
+        assert rate(FundRule("other", 1)) == {}
 
 
-def test_empty_is_when_nothing_can_be_paid() -> None:
-    """A fund that can't pay the cheapest query is empty, whatever is left in it."""
-    assert course(DAILY, balance(95), None, 6.0, NOON, None).state == "empty"
-    assert course(DAILY, balance(95), None, 5.0, NOON, None).state == "fine"
-    assert course(DAILY, balance(100), None, 0.0, NOON, None).state == "empty"
-
-
-def test_an_idle_fund_is_fine() -> None:
-    """Where nothing was ever spent there is nothing to complain of."""
-    assert course(DAILY, balance(0), spent_before(0), 1.0, NOON, None).state == "fine"
-
-
-@given(st.integers(0, 100), st.integers(0, 100), st.floats(0.2, 10), st.sampled_from([DAILY, ONCE, ROLLING]))
-def test_a_forecast_comes_true(spent: int, before: int, hours: float, rule: FundRule) -> None:
-    """Going on like that until the end that is forecast leaves nothing; it is never behind the window's end."""
-    found = course(rule, balance(spent), spent_before(before, hours), 0.0, NOON, NOON - DAY)
-    assert found.spend_per_s >= 0
-    if found.empty_s is not None:
-        drain = (spent - before) / (hours * HOUR)
-        assert (found.empty_s - NOON) * drain == pytest.approx(100 - spent, abs=1e-3)
-        assert found.ends_s is None or found.empty_s < found.ends_s
-    if found.pace is not None:
-        assert 0 <= found.pace <= 100
+def test_how_fast_a_rolling_window_goes(tmp_path: Path) -> None:
+    """From the ledger's own sums, whatever it gave back meanwhile: 24 an hour in the latest stretch, 2 before."""
+    at_ns = int(NOON) * USD
+    part_s = DAY // 60
+    with closing(SqliteBook(tmp_path / "ledger.sqlite")) as book:
+        book.declare([LedgerFund("pool", 100, window=Window("rolling", DAY))], at_ns)
+        for i, (ago, amount) in enumerate([(20, 1), (19, 1), (1, 8), (0, 8)]):
+            moment = at_ns - ago * part_s * USD
+            line = (Line("pool", amount),)
+            book.hold([Ask(f"d:{i}", [Option("p/m", line)], moment + USD)], moment)
+            book.end([Ending(f"d:{i}", "post", line)], moment)
+    begun = (at_ns - round(DAY / 50 * USD)) // (part_s * USD) * (part_s * USD) / USD
+    found = spend_rates(tmp_path, [ROLLING], {"pool": balance(18)}, {}, NOON)
+    assert found == {"pool": pytest.approx(16 / (NOON - begun))}
 
 
 def test_in_words() -> None:

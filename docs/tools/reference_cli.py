@@ -9,6 +9,8 @@ import typer
 
 from pointsman.cli import COMMANDS
 
+OF_EVERY_ONE = ("help", "install_completion", "show_completion")
+
 
 def commands_page() -> str:
     """Markdown: a section for each command, with those below it."""
@@ -39,7 +41,7 @@ def _help(command: Any) -> str:
 def _usage(command: Any, words: list[str], below: dict[str, Any]) -> list[str]:
     if below:
         return []
-    shown = [one for one in command.params if not getattr(one, "hidden", False) and one.name != "help"]
+    shown = [one for one in command.params if not getattr(one, "hidden", False) and one.name not in OF_EVERY_ONE]
     context = command.context_class(command, info_name=" ".join(words))
     pieces = " ".join(command.collect_usage_pieces(context))
     rows = [_row(one) for one in shown]

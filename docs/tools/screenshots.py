@@ -1,9 +1,10 @@
 """Pictures of every page of the dashboard, light and dark, taken from the demo while it runs.
 
-    python docs/tools/screenshots.py [--seconds 150] [--to docs/images/ui] [--url URL --key KEY] [--only now,models]
+    python docs/tools/screenshots.py [--seconds 480] [--to docs/images/ui] [--url URL --key KEY] [--only now,models]
 
-Starts `pointsman demo` (simulated models, which the pictures say), waits until a model was plugged in and another has
-failed, and takes the pages as an operator would see them; with --url it takes those of a gateway that runs already.
+Starts `pointsman demo` (simulated models, which the pictures say), waits until a model was plugged in and another one
+is failing, and takes the pages as an operator would see them then; with --url it takes those of a gateway that runs
+already.
 Writes `<page>-<light|dark>.png` at 1440 × 900, and `<page>-phone.png` for two of them, at most 256 colours each.
 Needs Chromium.
 """
@@ -29,11 +30,11 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from ui.browser import DESK, PHONE, Theme, Visitor, Watched, chromium, missing, watched  # noqa: E402
+from ui.browser import PHONE, Theme, Visitor, Watched, chromium, missing, watched
 
-START_S = 90.0
-SPARE_S = 600  # for taking the pictures
-STEP_MS = 4_500  # two steps of the pulse, so that charts have moved
+START_S = 240.0
+BEGIN = 0.65  # of the demo's time: its story has a model fail from 0.62 to 0.77
+STEP_MS = 2_500  # a step of the pulse, so that charts have moved
 COLOURS = 256
 ADDRESS = re.compile(r"(http://[\w.\[\]:]+)/ui/#key=(\S+)")
 PROMPT = "A train leaves at 09:40 and arrives at 13:05. How long does it take, and how fast is it over 287 km?"
@@ -52,12 +53,12 @@ class Picture:
 
 def _open_decision(page: Page) -> None:
     """The latest routed decision, opened."""
-    page.locator("main table tbody tr, main [role=row] a").first.click()
+    page.locator("main tbody a").first.click()
     page.wait_for_url("**/ui/decisions/*")
 
 
 def _type_prompt(page: Page) -> None:
-    page.get_by_role("textbox").first.fill(PROMPT)
+    page.get_by_label("Prompt").fill(PROMPT)
     page.wait_for_timeout(2_000)
 
 
@@ -76,7 +77,7 @@ PICTURES = (
 @contextlib.contextmanager
 def demo(seconds: int) -> Iterator[tuple[str, str]]:
     """The demo in a process of its own, ended at the end; its address and key."""
-    command = [sys.executable, "-m", "pointsman", "demo", "--headless", "--seconds", str(seconds + SPARE_S)]
+    command = [sys.executable, "-m", "pointsman", "demo", "--headless", "--seconds", str(seconds)]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, text=True)  # noqa: S603 (this very program)
         try:
@@ -110,28 +111,23 @@ def take(watch: Watched, picture: Picture, path: Path) -> None:
     sys.stdout.write(f"{path} {path.stat().st_size / 1024:.0f} KB\n")
 
 
-def shots(pictures: tuple[Picture, ...], to: Path) -> Iterator[tuple[Picture, Theme, tuple[int, int], Path]]:
-    """What is taken: each page in both themes, and some on a phone."""
-    for theme in THEMES:
-        for picture in pictures:
-            yield picture, theme, DESK, to / f"{picture.name}-{theme}.png"
-    for picture in pictures:
-        if picture.phone:
-            yield picture, "light", PHONE, to / f"{picture.name}-phone.png"
-
-
 def take_all(url: str, key: str, pictures: tuple[Picture, ...], to: Path) -> None:
-    """Every picture; what was wrong on a page is an error at the end."""
+    """Every picture in both themes, and some on a phone; what was wrong on a page is an error at the end."""
     with chromium() as browser:
-        for picture, theme, size, path in shots(pictures, to):
-            with watched(browser, url, Visitor(key), theme=theme, size=size, still=True) as watch:
-                take(watch, picture, path)
+        for theme in THEMES:
+            with watched(browser, url, Visitor(key), theme=theme, still=True) as watch:
+                for picture in pictures:
+                    take(watch, picture, to / f"{picture.name}-{theme}.png")
+        with watched(browser, url, Visitor(key), size=PHONE, still=True) as watch:
+            for picture in pictures:
+                if picture.phone:
+                    take(watch, picture, to / f"{picture.name}-phone.png")
 
 
 def main() -> None:
     """As the command line says."""
     parser = argparse.ArgumentParser(description="Pictures of the dashboard.")
-    parser.add_argument("--seconds", type=int, default=150, help="how long the demo runs before the first picture")
+    parser.add_argument("--seconds", type=int, default=480, help="how long the demo runs")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images" / "ui")
     parser.add_argument("--url", help="of a gateway that runs already")
     parser.add_argument("--key", default="", help="its master key")
@@ -143,7 +139,7 @@ def main() -> None:
     pictures = tuple(one for one in PICTURES if not only or one.name in only)
     with contextlib.ExitStack() as stack:
         url, key = (options.url, options.key) if options.url else stack.enter_context(demo(options.seconds))
-        time.sleep(0 if options.url else options.seconds)
+        time.sleep(0 if options.url else BEGIN * options.seconds)
         take_all(url, key, pictures, options.to)
 
 

@@ -93,7 +93,7 @@ def picture(watch: Watched, name: str, told: dict[str, Any]) -> Image.Image:
     path = f"decisions/{told['opened']['row']['decision_id']}" if name == "decision" else name
     page = watch.open(path)
     if name == "playground":
-        page.get_by_role("textbox").first.fill(PROMPT)
+        page.get_by_label("Prompt").fill(PROMPT)
         page.wait_for_timeout(1_500)
     page.evaluate("() => document.fonts.ready")
     return at_rest(page)

@@ -20,6 +20,7 @@ interface Asked {
 
 const GAP = 4;
 const LINE = 14; // pixels that a line takes; the chart's own measure of it depends on the fonts that there are
+const BESIDE = 2; // of the places
 const AWAY = -10_000; // out of sight
 
 const meet = (a: Rect, b: Rect): boolean =>
@@ -48,8 +49,16 @@ export function places(point: Rect, { width, height }: { width: number; height: 
 }
 
 /** The first place that is free and within bounds; null where there is none. */
-export function place(point: Rect, label: Rect, taken: Rect[], within: (one: Rect) => boolean): Rect | null {
-  return places(point, label).find((one) => within(one) && !taken.some((other) => meet(one, other))) ?? null;
+export function place(
+  point: Rect,
+  label: Rect,
+  taken: Rect[],
+  within: (one: Rect) => boolean,
+  rather: "beside" | "above",
+): Rect | null {
+  const all = places(point, label);
+  const ordered = rather === "above" ? [...all.slice(BESIDE), ...all.slice(0, BESIDE)] : all;
+  return ordered.find((one) => within(one) && !taken.some((other) => meet(one, other))) ?? null;
 }
 
 /** A chart's inner frame in pixels, within a box, and the values at its ends. */
@@ -81,13 +90,13 @@ export function pointIn(frame: Frame, x: number, y: number, size: number): Rect 
   return { x: atX - size / 2, y: atY - size / 2, width: size, height: size };
 }
 
-/** One `labelLayout` for all series of a chart with these points. */
+/** `labelLayout`s for the series of a chart with these points: labels that stand beside them, or rather above. */
 export function keepApart({ box, left, bottom }: Frame, points: Rect[]) {
   const within = (one: Rect): boolean =>
     one.x >= left && one.y >= 0 && one.x + one.width <= box.width && one.y + one.height <= box.height - bottom;
   let taken: Rect[] = [...points];
   const seen = new Set<string>();
-  return ({ seriesIndex, dataIndex, rect, labelRect }: Asked) => {
+  const lay = (rather: "beside" | "above", { seriesIndex, dataIndex, rect, labelRect }: Asked) => {
     const key = `${seriesIndex} ${dataIndex}`;
     if (seen.has(key)) {
       // the chart is laid out anew
@@ -95,9 +104,10 @@ export function keepApart({ box, left, bottom }: Frame, points: Rect[]) {
       seen.clear();
     }
     seen.add(key);
-    const found = place(rect, { ...labelRect, height: LINE }, taken, within);
+    const found = place(rect, { ...labelRect, height: LINE }, taken, within, rather);
     if (found) taken.push(found);
     const [x, y] = found ? [found.x, found.y + LINE / 2] : [AWAY, AWAY];
     return { x, y, align: "left" as const, verticalAlign: "middle" as const };
   };
+  return { beside: (asked: Asked) => lay("beside", asked), above: (asked: Asked) => lay("above", asked) };
 }

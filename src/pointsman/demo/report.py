@@ -37,7 +37,7 @@ class Live:
 
     Attributes:
         queries: that were sent.
-        quality: mean score over all of them, 0 where nobody served; over the graded ones where answers are graded.
+        quality: mean score over all of them, 0 where nobody served, without answers that no grader can judge.
         cost_usd: that the ledger booked on the models' funds, without the newcomer's probes.
         probes_usd: what these cost.
         served, refused, failed: how many.
@@ -128,8 +128,8 @@ def table_of(account: Account) -> Table:
     )
     best = max((one.quality for one in account.standings), default=0.0)
     for one in account.standings:
-        quality = f"[bold]{one.quality:.4f}[/]" if one.quality == best else f"{one.quality:.4f}"
-        table.add_row(one.policy, quality, f"{one.cost_usd:.4f}", f"{one.served:.1%}", SAID.get(one.policy, ""))
+        shown = f"{one.quality:.4f} ± {one.error:.3f}"
+        table.add_row(one.policy, f"[bold]{shown}[/]" if one.quality == best else shown, f"{one.cost_usd:.4f}", f"{one.served:.1%}", SAID.get(one.policy, ""))
     live = account.live
     share = f"{live.served / live.queries:.1%}" if live.queries else ""
     until = "" if whole else f", first {clock(account.ran_s)}"
@@ -142,8 +142,10 @@ def table_of(account: Account) -> Table:
 def sentences_of(account: Account) -> list[str]:
     """What else there is to say, a line each."""
     live, scene = account.live, account.scene
-    said = ["quality: mean score over all queries, 0 where nobody served. All policies have the same estimates, funds,"]
-    said += ["newcomer and failure, and pass over a model that is down or can't pay."]
+    said = [
+        "quality: mean score over all queries, 0 where nobody served, ± its standard error in this one run. All policies",
+        "have the same estimates, funds, newcomer and failure, and pass over a model that is down or can't pay.",
+    ]
     if account.ran_s < scene.plan.seconds:
         said.append(
             f"stopped after {clock(account.ran_s)}: the replays are of the whole plan, the live line is of what ran."

@@ -61,6 +61,7 @@ class Standing:
     Attributes:
         policy: its name.
         quality: mean true score over all queries, 0 where nobody served.
+        error: standard error of that mean.
         cost_usd: of all.
         served: share of the queries.
         shares: of the queries, by the model that served them.
@@ -68,6 +69,7 @@ class Standing:
 
     policy: str
     quality: float
+    error: float
     cost_usd: float
     served: float
     shares: Mapping[str, float]
@@ -244,9 +246,12 @@ def standing(name: str, scene: Scene, traffic: Outcomes, model: Ints) -> Standin
     """What the choices come to."""
     rows = np.flatnonzero(model >= 0)
     count = max(1, len(model))
+    scores = np.zeros(count)
+    scores[rows] = traffic.score[rows, model[rows]]
     return Standing(
         name,
-        float(traffic.score[rows, model[rows]].sum()) / count,
+        float(scores.mean()),
+        float(scores.std()) / count**0.5,
         float(traffic.cost_usd[rows, model[rows]].sum()),
         len(rows) / count,
         {id: float((model == i).sum()) / count for i, id in enumerate(scene.ids)},

@@ -26,7 +26,7 @@ from pointsman.pool.graders import Reply
 SERVED_BY, DECISION = "x-pointsman-model", "x-pointsman-decision-id"
 LATEST_S = 6.0  # what "queries a second" looks back on
 FEEDBACK_S = (0.5, 3.0)  # after the answer, as people are
-AFTERWARDS_S = 20.0  # for what is in flight at the end
+STOPPED_S = 5.0  # for what is in flight when everything is to end
 
 Ending = Literal["served", "refused", "failed"]
 
@@ -64,7 +64,7 @@ class Traffic:
     """
 
     def __init__(self, scene: Scene, url: str, keys: Mapping[str, str], judge: Judge, patience_s: float) -> None:
-        self._scene, self._judge = scene, judge
+        self._scene, self._judge, self._patience_s = scene, judge, patience_s
         self._clients = {team: _client(url, key, patience_s) for team, key in keys.items()}
         self._lots = random.Random(len(scene.plan.queries))  # noqa: S311 (how long people take)
         self._began = 0.0
@@ -102,7 +102,8 @@ class Traffic:
             task.add_done_callback(tasks.discard)
         await told_within(stop, self._scene.plan.seconds - self.passed_s)
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=AFTERWARDS_S)
+            patience_s = STOPPED_S if stop.is_set() else self._patience_s / 3
+            _, late = await asyncio.wait(tasks, timeout=patience_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -58,27 +58,20 @@ function Shown({ data, here }: { data: TradeOff; here: Outcome }) {
   // what is in force may change under the proposal; amounts of funds that have come or gone follow it
   useEffect(() => change((was) => carriedOver(was, data)), [data]);
   const changed = differs(proposal, data);
-  const settled = useSettled(JSON.stringify(proposal), PAUSE_MS);
-  const replay = useData<Replayed>(`${settled} ${data.to_s}`, (signal) =>
-    post<Replayed>("/trade-off/replay", JSON.parse(settled), signal),
-  );
-  const fresh = settled === JSON.stringify(proposal) && !replay.loading;
-  const replayed = changed && !replay.error ? replay.data : null;
+  const asked = JSON.stringify(proposal);
+  const settled = useSettled(asked, PAUSE_MS);
+  const replay = useData(`${settled} ${data.to_s}`, (signal) => replayOf(settled, signal));
+  const fresh = settled === asked && !replay.loading;
+  // the last proposal's figures stay until the next one's are there; those of no change at all are no proposal's
+  const still = replay.data?.asked === JSON.stringify(inForce(data));
+  const replayed = changed && !still && !replay.error ? (replay.data?.replayed ?? null) : null;
   return (
     <>
       <Figures here={here} after={replayed?.after ?? null} queries={data.queries} />
       <div class="trade-off">
-        <div class="stack">
-          <Card title="Quality against money">
-            <FrontierChart data={data} after={replayed?.after ?? null} />
-          </Card>
-          {replay.error && <Failed error={replay.error} again={replay.reload} />}
-          <Card title="What it would change">
-            <Words replayed={replayed} changed={changed} fresh={fresh} />
-            <Compare replayed={replayed ?? { before: here, after: here, moved: 0 }} changed={replayed !== null} />
-          </Card>
-          <p class="soft small rests">{data.why}</p>
-        </div>
+        <Card title="Quality against money" class="trade-off-chart">
+          <FrontierChart data={data} after={replayed?.after ?? null} />
+        </Card>
         <Card
           title="Try a change"
           class="trade-off-sliders"
@@ -87,9 +80,21 @@ function Shown({ data, here }: { data: TradeOff; here: Outcome }) {
           <Sliders data={data} proposal={proposal} change={change} />
           <WriteButton proposal={proposal} changed={changed} />
         </Card>
+        <div class="stack trade-off-compare">
+          {replay.error && <Failed error={replay.error} again={replay.reload} />}
+          <Card title="What it would change">
+            <Words replayed={replayed} changed={changed} fresh={fresh} />
+            <Compare replayed={replayed ?? { before: here, after: here, moved: 0 }} changed={replayed !== null} />
+          </Card>
+          <p class="soft small rests">{data.why}</p>
+        </div>
       </div>
     </>
   );
+}
+
+async function replayOf(asked: string, signal: AbortSignal): Promise<{ asked: string; replayed: Replayed }> {
+  return { asked, replayed: await post<Replayed>("/trade-off/replay", JSON.parse(asked), signal) };
 }
 
 /** A proposal with the funds that are there now. */

@@ -53,7 +53,7 @@ def entries_page(path: Path, given: Mapping[str, str]) -> dict[str, Any]:
         raise Refusal("invalid_request_error", f"Ask by {', '.join(QUESTIONS)}; kinds are {', '.join(KINDS)}.")
     numbers = {name: number_of(name, given[name]) for name in ("before", "limit") if name in given}
     limit = max(1, min(numbers.get("limit", PAGE), MOST_PAGE))
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
+    with closing(reader(path)) as db:
         grants = {fund: fund_of(fund, note) for fund, note in db.execute(GRANTS)}
         (last,) = db.execute(LAST).fetchone()
         before = min(numbers.get("before", last + 1), last + 1)
@@ -68,6 +68,11 @@ def entries_page(path: Path, given: Mapping[str, str]) -> dict[str, Any]:
         "kinds": list(KINDS),
         "funds": sorted(grants),
     }
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A connection of one's own to the ledger's file, which can change nothing."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
 
 
 def _holds_of(decision: str | None) -> str | None:

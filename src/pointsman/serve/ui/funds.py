@@ -21,7 +21,6 @@ from pointsman.serve.scheme import NANO, Scheme
 
 LATELY_S = 600
 PART = 50  # of a window, that "lately" reaches back at least
-LEAST_S = 30  # what a fund did in its first seconds says little
 IN_TIME = 2 / 3  # a fund of which less will have been spent by its end goes slowly
 KEY_FUND = "key:"
 NAMED = 3  # of a list, in words
@@ -50,23 +49,15 @@ class Course:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What a fund had spent at an earlier moment, Unix seconds."""
-
-    at_s: float
-    spent: int
-
-
 def course(
-    rule: FundRule, balance: Balance, before: Before | None, cheapest: float, now_s: float, granted_s: float | None
+    rule: FundRule, balance: Balance, spend_per_s: float, cheapest: float, now_s: float, granted_s: float | None
 ) -> Course:
     """How a fund goes.
 
     Args:
         rule: whose.
         balance: where it stands.
-        before: what it had spent when "lately" began; None where nobody knows.
+        spend_per_s: lately, whole units a second.
         cheapest: whole units that the cheapest query takes.
         now_s: Unix seconds.
         granted_s: when it was first there, for one without a window.
@@ -75,21 +66,23 @@ def course(
     pace = None
     if starts_s is not None and ends_s is not None:
         pace = balance.amount * (ends_s - now_s) / (ends_s - starts_s)
-    drain_per_s = _drain_per_s(balance, before, now_s, min(LATELY_S, now_s - (starts_s or 0.0)))
-    empty_s = now_s + balance.remaining / drain_per_s if drain_per_s > 0 else None
+    empty_s = _empty_s(rule, balance, spend_per_s, now_s)
     if empty_s is not None and ends_s is not None and empty_s >= ends_s:
         empty_s = None
-    # A rolling window gives back as it goes: that it had to be spent first doesn't show in what it has spent.
-    given_back = balance.spent / rule.window.length_s if rule.window.kind == "rolling" else 0.0
-    state = _state(balance, drain_per_s, cheapest, None if ends_s is None else ends_s - now_s, empty_s)
-    return Course(starts_s, ends_s, pace, max(0.0, drain_per_s + given_back), empty_s, state)
+    state = _state(balance, spend_per_s, cheapest, None if ends_s is None else ends_s - now_s, empty_s)
+    return Course(starts_s, ends_s, pace, spend_per_s, empty_s, state)
 
 
-def _drain_per_s(balance: Balance, before: Before | None, now_s: float, least_s: float) -> float:
-    """Whole units a second that went for good lately; below zero where a rolling window gave back more."""
-    if before is None:
-        return 0.0
-    return (balance.spent - before.spent) / max(now_s - before.at_s, least_s, LEAST_S)
+def _empty_s(rule: FundRule, balance: Balance, spend_per_s: float, now_s: float) -> float | None:
+    """When nothing would be left, whatever the window's end.
+
+    A rolling window gives back as it goes, so it lasts if what is spent in its length is no more than it has.
+    """
+    if rule.window.kind == "rolling":
+        if spend_per_s * rule.window.length_s <= balance.amount:
+            return None
+        spend_per_s -= min(balance.spent, balance.amount) / rule.window.length_s
+    return now_s + balance.remaining / spend_per_s if spend_per_s > 0 else None
 
 
 def lately_s(rule: FundRule, now_s: float, granted_s: float | None) -> float:
@@ -120,7 +113,7 @@ def _state(balance: Balance, spend_per_s: float, cheapest: float, left_s: float 
         return "empty"
     if empty_s is not None:
         return "fast"
-    if left_s is not None and 0 < balance.spent + drain_per_s * left_s < IN_TIME * balance.amount:
+    if left_s is not None and 0 < balance.spent + spend_per_s * left_s < IN_TIME * balance.amount:
         return "slow"
     return "fine"
 
@@ -129,7 +122,7 @@ def funds_json(
     scheme: Scheme,
     balances: Mapping[str, Balance],
     prices: Mapping[str, float],
-    before: Mapping[str, Before],
+    spend_per_s: Mapping[str, float],
     granted_s: Mapping[str, float],
     now_s: float,
 ) -> list[dict[str, Any]]:
@@ -139,7 +132,8 @@ def funds_json(
     for rule in scheme.funds:
         name = rule.name
         if name in cheapest:
-            how = course(rule, balances[name], before.get(name), cheapest[name], now_s, granted_s.get(name))
+            rate = spend_per_s.get(name, 0.0)
+            how = course(rule, balances[name], rate, cheapest[name], now_s, granted_s.get(name))
             found.append(_json(rule, balances[name], prices.get(name), how))
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ BEING_READ = "The recorded prompts are being read; look again in a moment."
 NOT_LEARNED = "No recorded outcomes have been learned from yet."
 
 Made = TypeVar("Made")
+
+log = logging.getLogger(__name__)
 
 
 class Insight:
@@ -66,7 +69,7 @@ class Insight:
             return None, NOT_LEARNED
         if self._past is None or self._past[0] != scheme.fit:
             embedder, mix = scheme.snapshot.embedder, scheme.mix
-            reading = self._read_alone(lambda: read_past(settings, embedder, mix))
+            reading = self._read_alone(lambda: _readable(lambda: read_past(settings, embedder, mix)))
             self._past = (scheme.fit, asyncio.ensure_future(reading))
         try:
             return await asyncio.wait_for(asyncio.shield(self._past[1]), patience_s), ""
@@ -74,6 +77,21 @@ class Insight:
             return None, BEING_READ
         except InputError as error:
             return None, f"{error}."
+
+
+def _readable(read: Callable[[], Past]) -> Past:
+    """What is read; whatever goes wrong is said in the log once, and on the pages until the next fit.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    try:
+        return read()
+    except InputError:
+        raise
+    except Exception:
+        log.exception("the recorded prompts can't be shown")
+        raise InputError("the recorded prompts can't be read; the gateway's log says why") from None
 
 
 async def _in_thread(work: Callable[[], Made]) -> Made:

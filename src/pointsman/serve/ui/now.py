@@ -15,9 +15,10 @@ from pointsman.serve.drift.alarms import Alarm
 from pointsman.serve.gateway import Gateway
 from pointsman.serve.learn import prices_of
 from pointsman.serve.pulse import STEP_S, step_of
-from pointsman.serve.pulse_file import FILE, MINUTE_S, History, funds_since, read_history
+from pointsman.serve.pulse_file import FILE, MINUTE_S, History, read_history
 from pointsman.serve.scheme import NANO
-from pointsman.serve.ui.funds import Before, funds_json, lately_s
+from pointsman.serve.ui.funds import funds_json
+from pointsman.serve.ui.rates import spend_rates
 
 POINTS = 450
 FINE_MINUTES = 120  # for so long back there are steps of two seconds
@@ -76,20 +77,12 @@ async def standing(gateway: Gateway, at_s: float, names: Sequence[str] | None = 
 
 def _standing(gateway: Gateway, balances: Mapping[str, Balance], at_s: float) -> list[dict[str, Any]]:
     scheme = gateway.scheme
+    rules = [rule for rule in scheme.funds if rule.name in balances]
     granted_s = {name: at_ns / NANO for name, at_ns in gateway.granted_ns.copy().items()}
-    reach = {
-        rule.name: lately_s(rule, at_s, granted_s.get(rule.name)) for rule in scheme.funds if rule.name in balances
-    }
-    before: dict[str, Before] = {}
+    rates: dict[str, float] = {}
     with suppress(sqlite3.Error):  # without figures of the latest minutes there is no forecast
-        stood = funds_since(gateway.settings.state / FILE, {at_s - back_s for back_s in reach.values()}, at_s)
-        before = {
-            name: Before(moment_s, funds[name][2])
-            for name, back_s in reach.items()
-            for moment_s, funds in [stood.get(at_s - back_s, (0.0, {}))]
-            if name in funds
-        }
-    return funds_json(scheme, balances, prices_of(scheme), before, granted_s, at_s)
+        rates = spend_rates(gateway.settings.state, rules, balances, granted_s, at_s)
+    return funds_json(scheme, balances, prices_of(scheme), rates, granted_s, at_s)
 
 
 async def alarms_json(gateway: Gateway) -> list[dict[str, Any]]:

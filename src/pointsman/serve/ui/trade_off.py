@@ -31,7 +31,7 @@ LEAST_QUERIES = 20
 LEAST_KNOWN = 100  # queries that a model was a candidate of, before it stands alone; half of them where they are few
 BATCH = 64
 SOLVED = 6  # times over the queries
-KNOBS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.5, 9.0, 9.3, 9.6, 9.8, 10.0)
+KNOBS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 9.5, 9.8, 9.9, 9.95, 9.99, 10.0)
 DECLINE: Scarcity = "decline"
 CHEAPEST: Scarcity = "serve-cheapest"
 MOST_TIMES = 4  # a slider goes up to so many times what the configuration gives
@@ -231,8 +231,8 @@ def why(ground: Ground) -> str:
         f"then, at prices solved on them; they really cost ${log.paid_usd:.6g}. Each fund has the part of its amount "
         f"that falls to the time such queries take to come ({_time(log.span_s)}), less what others drew. Refused "
         "queries aren't among them, and every model is taken to answer. The knob is the trade-off of alias "
-        f"{log.alias!r}; the frontier is what it gives where no fund is ever short. A model alone stands for the queries "
-        "that it was a candidate of."
+        f"{log.alias!r}; the frontier is what it gives where no fund is ever short. A model alone stands for the "
+        "queries that it was a candidate of."
     )
 
 

@@ -76,7 +76,7 @@ function drawn(spots: Spot[], chosen: Id | null, width: number, c: Colours): Opt
           symbolSize: spot.id === chosen ? 1.5 * SIZE : SIZE,
         })),
         label: { show: true, position: "right", formatter: (params) => brief(params.name), color: c.text },
-        labelLayout: keepApart(frame, points),
+        labelLayout: keepApart(frame, points).beside,
       },
     ],
   };

@@ -76,9 +76,7 @@ function Going({ one, reload }: { one: Onboarding; reload: () => void }) {
       <div class="onboarding">
         <Meter share={one.of > 0 ? one.graded / one.of : 0} label={`Probes of ${one.model} graded`} />
         <p class="onboarding-figures tabular">
-          <span>
-            {number(one.graded)} of {plural(one.of, "probe")} graded, {number(one.asked)} asked
-          </span>
+          <span>{askedOf(one)}</span>
           <span>{money(one.spent_nano)} spent</span>
           {one.mean !== null && <span>{meanOf(one)}</span>}
           {one.eta_s !== null && <span class="push">about {seconds(one.eta_s)} left</span>}
@@ -87,6 +85,11 @@ function Going({ one, reload }: { one: Onboarding; reload: () => void }) {
     </Card>
   );
 }
+
+const askedOf = (one: Onboarding): string =>
+  one.of === 0
+    ? "getting ready: choosing what to ask"
+    : `${number(one.graded)} of ${plural(one.of, "probe")} graded, ${number(one.asked)} asked`;
 
 const meanOf = (one: Onboarding): string =>
   `mean score ${score(one.mean, 2)}${one.low === null ? "" : ` (${score(one.low, 2)} to ${score(one.high, 2)})`}`;

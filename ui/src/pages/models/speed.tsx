@@ -56,7 +56,7 @@ function drawn(timed: Timed[], chosen: Id | null, width: number, c: Colours): Op
           symbolSize: one.id === chosen ? 1.5 * SIZE : SIZE,
         })),
         label: { show: true, position: "right", formatter: (params) => brief(params.name), color: c.text },
-        labelLayout: keepApart(frame, points),
+        labelLayout: keepApart(frame, points).beside,
         z: 5,
       },
       ...timed.map((one) => ({

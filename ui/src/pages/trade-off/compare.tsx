@@ -20,14 +20,11 @@ export function Compare({ replayed, changed }: Props) {
   const { before, after } = replayed;
   return (
     <div class="compare">
-      <div>
-        <Sheet title="The same queries" changed={changed}>
-          <Line name="Mean quality" was={before.quality} is={after.quality} show={score} good={1} changed={changed} />
-          <Line name="Money" was={before.cost_nano} is={after.cost_nano} show={money} good={-1} changed={changed} />
-          <Line name="Served" was={before.served} is={after.served} show={tenths} good={1} changed={changed} />
-        </Sheet>
-        {before.funds.length > 0 && <Funds before={before} after={after} changed={changed} />}
-      </div>
+      <Sheet title="The same queries" changed={changed}>
+        <Line name="Mean quality" was={before.quality} is={after.quality} show={score} good={1} changed={changed} />
+        <Line name="Money" was={before.cost_nano} is={after.cost_nano} show={money} good={-1} changed={changed} />
+        <Line name="Served" was={before.served} is={after.served} show={tenths} good={1} changed={changed} />
+      </Sheet>
       <Sheet title="Share of queries" changed={changed}>
         {modelsOf(replayed).map((id) => (
           <Line
@@ -41,6 +38,11 @@ export function Compare({ replayed, changed }: Props) {
           />
         ))}
       </Sheet>
+      {before.funds.length > 0 && (
+        <div class="compare-funds">
+          <Funds before={before} after={after} changed={changed} />
+        </div>
+      )}
     </div>
   );
 }

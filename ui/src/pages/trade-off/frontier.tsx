@@ -91,7 +91,7 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
   };
   const points = all.map((one) => pointIn(frame, at(one.cost), height(one), SIZE));
   const point = (spot: Spot) => ({ name: spot.name, value: [at(spot.cost), height(spot)], spot });
-  const labelLayout = keepApart(frame, points);
+  const { beside, above } = keepApart(frame, points);
   // what is drawn first has the first choice of a place for its label
   return {
     grid: gridOf(frame),
@@ -100,8 +100,8 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
     yAxis: { type: "value", ...scores, axisLabel: { formatter: (value: number) => value.toFixed(2) } },
     tooltip: { formatter: (params) => toldOf((params as unknown as { data: { spot: Spot } }).data.spot) },
     series: [
-      { ...marked("now", c.text, c.card, c), data: spots.here.map(point), labelLayout },
-      { ...marked("after the change", c.card, c.text, c), data: spots.after.map(point), labelLayout },
+      { ...marked("now", c.text, c.card, c), data: spots.here.map(point), labelLayout: above },
+      { ...marked("after the change", c.card, c.text, c), data: spots.after.map(point), labelLayout: above },
       {
         type: "scatter",
         name: "one model alone",
@@ -119,7 +119,7 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
           formatter: (params) => labelledAs((params.data as unknown as { spot: Spot }).spot, scores.min),
           color: c.text,
         },
-        labelLayout,
+        labelLayout: beside,
         z: 5,
       },
       {

@@ -65,7 +65,10 @@ function Knob({ value, now, set }: { value: number; now: number; set: (value: nu
         aria-valuetext={`${trim(value)} of 10, in force ${trim(now)}`}
         onInput={(event) => set(event.currentTarget.valueAsNumber)}
       />
-      <Ends low="best quality" high="cheapest" />
+      <div class="ends" aria-hidden="true">
+        <span>best quality</span>
+        <span>cheapest</span>
+      </div>
       <Change was={now} is={value} text={`in force: ${trim(now)}`} reset={() => set(now)} />
     </div>
   );
@@ -88,18 +91,10 @@ function FundSlider({ fund, value, set }: { fund: SliderFund; value: number; set
         aria-valuetext={`${show(value)}, in force ${show(fund.amount)}`}
         onInput={(event) => set(amountAt(event.currentTarget.valueAsNumber, span))}
       />
-      <Ends low={show(fund.least)} high={show(fund.most)} />
       <Change was={fund.amount} is={value} text={`in force: ${show(fund.amount)}`} reset={() => set(fund.amount)} />
     </div>
   );
 }
-
-const Ends = ({ low, high }: { low: string; high: string }) => (
-  <div class="ends" aria-hidden="true">
-    <span>{low}</span>
-    <span>{high}</span>
-  </div>
-);
 
 interface ChangeProps {
   was: number;

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from rich.console import Console
 
 from gateway_kit import free_port, wait_until
 from pointsman.cli.demo import _telling
@@ -111,27 +112,26 @@ def check_table(told: dict[str, Any]) -> None:
     assert told["ran_s"] == told["seconds"] == 20
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 0)])
-def test_stopped_in_the_middle(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_stopped_in_the_middle(tmp_path: Path) -> None:
     """Ctrl-C while traffic runs: the table comes, with the replays of the whole plan, and no process is left."""
     with running(tmp_path, "--seconds", "600", "--rate", "4", "--port", str(free_port())) as process:
         wait_for(process, tmp_path, "Dashboard: ")
         family_members = psutil.Process(process.pid).children(recursive=True)
         assert len(family_members) >= 8
         time.sleep(3)
-        process.send_signal(number)
-        assert process.wait(START_S) == code, said(tmp_path)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(START_S) == 0, said(tmp_path)
     assert gone(family_members)
     assert "live" in said(tmp_path)
     assert "stopped after" in said(tmp_path)
 
 
 def test_stopped_at_the_start(tmp_path: Path) -> None:
-    """Ctrl-C before there is traffic ends everything at once, with the code of an interruption."""
+    """SIGTERM, or Ctrl-C, before there is traffic ends everything at once, with the code of an interruption."""
     with running(tmp_path, "--seconds", "600", "--port", str(free_port())) as process:
         wait_for(process, tmp_path, "fits its estimators")
         family_members = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(START_S) == 130, said(tmp_path)
     assert gone(family_members)
     assert "Traceback" not in said(tmp_path)
@@ -190,8 +190,6 @@ class LocalStageWithoutNeeds(LocalStage):
 
 @contextmanager
 def _telling_nobody() -> Iterator[Any]:
-    from rich.console import Console  # noqa: PLC0415
-
     with Path(os.devnull).open("w") as nowhere, _telling(Console(file=nowhere), live=False) as teller:
         yield teller
 
@@ -200,7 +198,7 @@ def test_a_process_that_does_not_start_is_told_with_its_words(tmp_path: Path) ->
     """A child that ends without an address gives its last words in the error, and is put away."""
     with family(tmp_path) as processes:
         child = processes.start("models", "pointsman.demo.model_server", str(tmp_path / "missing.json"))
-        with pytest.raises(InputError, match="models doesn't start.*No such file"):
+        with pytest.raises(InputError, match=r"models doesn't start(?s:.)*No such file"):
             child.address()
     assert not psutil.pid_exists(child.pid)
 
@@ -208,7 +206,7 @@ def test_a_process_that_does_not_start_is_told_with_its_words(tmp_path: Path) ->
 def test_no_browser_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no browser, the address is there to be opened elsewhere."""
     heard: list[str] = []
-    monkeypatch.setattr(run.webbrowser, "open", lambda _: False)
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
     with _telling_nobody() as teller:
         quiet = type(teller)(heard.append, teller.event, teller.glance, teller.account)
         run._open("http://127.0.0.1:1/ui/", quiet)

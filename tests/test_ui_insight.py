@@ -61,6 +61,7 @@ def test_a_model_by_name_had_no_rivals(seen: Seen) -> None:
         ("stub/big", True),
         ("stub/small", True),
     ]
+    assert found["candidates"][1]["why"] == "The client named stub/mid."
 
 
 def test_a_viewer_sees_no_prompt(seen: Seen) -> None:

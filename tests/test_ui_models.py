@@ -155,7 +155,8 @@ def test_topics_are_means_of_what_was_recorded_and_of_feedback() -> None:
     assert found["cells"] == {"p/m0": [0.5, None, None], "p/m1": [0.5, 1.0, None]}
     assert found["rows"][0]["note"] == "6 prompts: facts 50%, maths 50%"
     assert found["rows"][2]["note"] == "1 prompt"
-    now = topics_json(seen, MIX, scored, {1: 3, 0: 1}, ("p/m0", "p/m1"))
+    now = topics_json(seen, MIX, scored, {1: 300, 0: 100}, ("p/m0", "p/m1"))
+    assert topics_json(seen, MIX, scored, {1: 30, 0: 10}, ("p/m0", "p/m1")) == found
     assert [(row["label"], row["share"]) for row in now["rows"]] == [("maths 1", 0.25), ("topic 2", 0.75)]
 
 
@@ -167,6 +168,13 @@ def test_no_partition_no_topics() -> None:
     assert labels_of(MIX, None) == ["maths 1", "topic 2", "maths 2"]
     seen = past(np.ones((3, 1)), np.array([1, 1, 1]))
     assert labels_of(MIX, seen) == ["maths 1", "facts, maths", "maths 2"]
+
+
+def test_what_all_data_sets_begin_with_is_left_out() -> None:
+    """Up to a slash, and only where there are several; a data set's own name stays whole."""
+    mix = Mix(np.zeros((2, 1), np.float32), np.array([1, 1]), ("bench/maths", "bench/many"))
+    assert labels_of(mix, None) == ["maths", "many"]
+    assert labels_of(Mix(mix.centres, mix.counts, ("bench/maths", "")), None) == ["bench/maths", "topic 2"]
 
 
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 2**31))

@@ -121,7 +121,7 @@ def test_how_fast_by_hand(tmp_path: Path) -> None:
         assert rate(DAILY, NOON + 1_140) == {"pool": 6 / 1_200}
         assert rate(ONCE) == {"pool": 46 / 70}  # granted 70 seconds ago, so all of it was spent since
         assert rate(ONCE, NOON - 65) == {"pool": 46 / 30}
-        assert rate(FundRule("other", 1)) == {}
+        assert rate(replace(DAILY, name="other")) == {}
 
 
 def test_how_fast_a_rolling_window_goes(tmp_path: Path) -> None:

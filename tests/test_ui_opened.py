@@ -137,6 +137,8 @@ def test_a_kept_decision_is_shown_by_what_it_kept() -> None:
         ("p/dear", "chosen"),
         ("p/new", "Not allowed:"),
     ]
+    named = candidates_of(body | {"asked": "p/dear", "basis": BASIS | {"scarcity": None}}, scheme)
+    assert named["candidates"][2]["why"] == "The client named p/dear."
     gone = candidates_of(body | {"outcome": "upstream_failed", "basis": None}, scheme)
     assert (gone["candidates"][1]["why"], gone["funds"]) == ("Nobody answered.", [])
 

@@ -30,7 +30,7 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from ui.browser import PHONE, Theme, Visitor, Watched, chromium, missing, watched
+from ui.browser import PHONE, Theme, Visitor, Watched, chromium, missing, watched  # noqa: E402
 
 START_S = 240.0
 BEGIN = 0.65  # of the demo's time: its story has a model fail from 0.62 to 0.77

@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Response,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from gateway_kit import MASTER
 
@@ -145,6 +155,13 @@ class Watched:
         """The page's heading is there and nothing is shown as loading."""
         self.page.locator("h1").first.wait_for()
         self.page.wait_for_function(SETTLED)
+
+    def as_table(self, title: str | re.Pattern[str]) -> Locator:
+        """What a card's chart shows, as a table; the switch is there for whoever points at the chart or tabs to it."""
+        card = self.page.get_by_role("region", name=title, exact=True).first
+        card.locator("figure").first.hover()
+        card.get_by_role("button", name="Show as table").first.click()
+        return card.get_by_role("table").first
 
     def axe(self) -> list[str]:
         """Violations of WCAG 2.1 A and AA, one line each."""

@@ -92,8 +92,8 @@ def test_opened(seeded: GatewayProcess, visit: Open) -> None:
     id = answer.headers["x-pointsman-decision-id"]
     watch = visit(seeded, f"decisions/{id}")
     page = watch.page
-    expect(page.get_by_role("region", name="Prompt")).to_contain_text(text)
-    candidates = page.get_by_role("region", name="Candidates").get_by_role("table")
+    expect(page.get_by_role("region", name="Prompt", exact=True)).to_contain_text(text)
+    candidates = page.get_by_role("region", name="Candidates", exact=True).get_by_role("table")
     expect(candidates.locator("tr.chosen")).to_contain_text(found["model"])
     expect(candidates.locator("tbody tr").nth(1)).to_contain_text("scored")
     expect(page.get_by_role("region", name="Funds it drew on")).to_contain_text("month")
@@ -101,7 +101,7 @@ def test_opened(seeded: GatewayProcess, visit: Open) -> None:
     expect(booked).to_contain_text("hold")
     expect(booked).to_contain_text("post")
     expect(page.get_by_role("region", name="Course")).to_contain_text("decide")
-    expect(page.get_by_role("region", name="Nearest recorded prompts")).to_contain_text("Compute")
+    expect(page.get_by_role("region", name="Nearest recorded prompts", exact=True)).to_contain_text("Compute")
     assert watch.axe() == []
 
 

@@ -20,11 +20,11 @@ def test_funds_and_entries(seeded: GatewayProcess, visit: Open) -> None:
     for fund in FUNDS:
         expect(funds).to_contain_text(str(fund["name"]))
     entries = page.get_by_role("region", name="Entries").first
-    page.get_by_label("Kind").select_option("post")
+    page.get_by_label("Kind", exact=True).select_option("post")
     expect(page).to_have_url(re.compile("kind=post"))
     expect(entries.locator("tbody tr").filter(has_text="hold")).to_have_count(0)
     expect(entries.locator("tbody tr").filter(has_text="post").first).to_be_visible()
-    page.get_by_label("Fund").select_option("month")
+    page.get_by_label("Fund", exact=True).select_option("month")
     expect(entries.locator("tbody tr").filter(has_text="tokens-per-minute")).to_have_count(0)
     entries.get_by_role("link", name=re.compile("dec_")).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Decision")

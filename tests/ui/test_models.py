@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from gateway_kit import GatewayProcess
 from stub_upstream import Stub
 from ui.browser import ADMIN, CHANGER
 from ui.conftest import Open
 from ui.world import ANSWER, NEWCOMER, SERVING, SKILLS, WAITING
-
-
-def as_table(page: Page, title: str) -> Locator:
-    """What a card's chart shows, as a table."""
-    card = page.get_by_role("region", name=title, exact=True)
-    card.get_by_role("button", name="Show as table").click()
-    return card.get_by_role("table")
 
 
 def test_every_model_stands_there(seeded: GatewayProcess, visit: Open) -> None:
@@ -53,7 +46,7 @@ def test_one_opened(seeded: GatewayProcess, visit: Open) -> None:
     page.get_by_role("link", name=NEWCOMER).click()
     expect(page).to_have_url(f"{seeded.url}/ui/models?model={NEWCOMER.replace('/', '%2F')}")
     opened = page.get_by_role("region", name=NEWCOMER)
-    expect(opened).to_contain_text("$3 in, $15 out")
+    expect(opened).to_contain_text("$3.00 in, $15.00 out")
     page.reload()
     watch.settled()
     expect(opened).to_be_visible()
@@ -80,7 +73,7 @@ def test_who_is_good_at_what(seeded: GatewayProcess, visit: Open) -> None:
 )
 def test_charts_have_data(seeded: GatewayProcess, visit: Open, title: str, least: int) -> None:
     """Each chart has something on it, and says it as a table too."""
-    table = as_table(visit(seeded, "models").page, title)
+    table = visit(seeded, "models").as_table(title)
     assert table.locator("tbody tr").count() >= least
 
 
@@ -114,7 +107,7 @@ def test_onboarding_live(seeded: GatewayProcess, visit: Open, slow: None) -> Non
     expect(dialog).to_have_count(0)
     going = page.get_by_role("region", name=f"Onboarding {WAITING}")
     meter = going.get_by_role("meter")
-    expect(meter).to_be_visible()
+    expect(meter).to_be_visible(timeout=60_000)
     expect(meter).not_to_have_attribute("aria-valuenow", "0", timeout=60_000)
     going.get_by_role("button", name="Cancel").click()
     expect(going).to_have_count(0, timeout=60_000)

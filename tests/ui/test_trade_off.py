@@ -15,10 +15,7 @@ from ui.world import SERVING
 
 def test_frontier(seeded: GatewayProcess, visit: Open) -> None:
     """The knobs, where we stand and each model alone are on the chart, and in its table."""
-    page = visit(seeded, "trade-off").page
-    card = page.get_by_role("region", name="Quality against money")
-    card.get_by_role("button", name="Show as table").click()
-    table = card.get_by_role("table")
+    table = visit(seeded, "trade-off").as_table("Quality against money")
     for name in SERVING:
         expect(table).to_contain_text(name)
     assert table.locator("tbody tr").count() >= len(SERVING) + 10

@@ -31,7 +31,7 @@ export function Candidates({ rows, chosen, ahead = false }: Props) {
   const from = laneFrom(rows);
   const shown = all ? rows : rows.slice(0, FEW);
   return (
-    <div class="candidates">
+    <section class="candidates" tabIndex={0} aria-label="Candidates by score">
       <table class="table">
         <caption class="sr">
           Models by score, the best first: estimated quality less the charge. The interval of the quality is of 90 %.
@@ -72,7 +72,7 @@ export function Candidates({ rows, chosen, ahead = false }: Props) {
           </Button>
         )}
       </div>
-    </div>
+    </section>
   );
 }
 
@@ -156,8 +156,15 @@ function Ticks({ from }: { from: number }) {
 function Legend() {
   return (
     <p class="candidates-legend" aria-hidden="true">
-      <i class="key left" /> score <i class="key charge" /> charge <i class="key whisker" /> 90 % interval of the
-      quality
+      <span>
+        <i class="key left" /> score
+      </span>
+      <span>
+        <i class="key charge" /> charge
+      </span>
+      <span>
+        <i class="key whisker" /> 90 % interval of the quality
+      </span>
     </p>
   );
 }

@@ -29,7 +29,7 @@ COMMANDS = {
     "log": "Look at what a gateway stored to learn from; export, delete, prune it.",
     "replay": "Play a log again: as it was served, and as other policies would have, under given funds.",
     "alarms": "Show what the drift watch of a gateway has found, and acknowledge it.",
-    "demo": "Route a simulated workload under budgets, compare policies, and draw the pictures.",
+    "demo": "Run a gateway with simulated models, real traffic and the dashboard, and compare policies.",
     "route": "Assign every prompt of a file to a model, within funds.",
     "explain": "Show why a query would go where it would go.",
     "bench": "Experiments on recorded outcomes.",

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pointsman.demo.traffic import Answer
 
 SAID: Mapping[str, str] = {
-    "paced": "prices from history, solved anew as money and time run down",
-    "port": "prices from the first queries (arXiv 2509.02718)",
-    "best-first": "the best model that can pay",
-    "cheapest-first": "the cheapest model that can pay",
-    "random": "any model that can pay",
+    "paced": "prices from history, kept true",
+    "port": "prices from the first queries",
+    "best-first": "the best that can pay",
+    "cheapest-first": "the cheapest that can pay",
+    "random": "any that can pay",
 }
 
 
@@ -129,11 +129,17 @@ def table_of(account: Account) -> Table:
     best = max((one.quality for one in account.standings), default=0.0)
     for one in account.standings:
         shown = f"{one.quality:.4f} ± {one.error:.3f}"
-        table.add_row(one.policy, f"[bold]{shown}[/]" if one.quality == best else shown, f"{one.cost_usd:.4f}", f"{one.served:.1%}", SAID.get(one.policy, ""))
+        table.add_row(
+            one.policy,
+            f"[bold]{shown}[/]" if one.quality == best else shown,
+            f"{one.cost_usd:.4f}",
+            f"{one.served:.1%}",
+            SAID.get(one.policy, ""),
+        )
     live = account.live
     share = f"{live.served / live.queries:.1%}" if live.queries else ""
     until = "" if whole else f", first {clock(account.ran_s)}"
-    said = f"the gateway itself: ledger and true scores{until}"
+    said = f"the gateway as it ran{until}"
     table.add_section()
     table.add_row("live", f"{live.quality:.4f}", f"{live.cost_usd:.4f}", share, said)
     return table
@@ -144,7 +150,8 @@ def sentences_of(account: Account) -> list[str]:
     live, scene = account.live, account.scene
     said = [
         "quality: mean score over all queries, 0 where nobody served, ± its standard error in this one run. All policies",
-        "have the same estimates, funds, newcomer and failure, and pass over a model that is down or can't pay.",
+        "have the same estimates, funds, newcomer and failure, and pass over a model that is down or can't pay. live: the",
+        "ledger's money and the true scores of what was really served; `port` is arXiv 2509.02718.",
     ]
     if account.ran_s < scene.plan.seconds:
         said.append(

@@ -105,7 +105,7 @@ def run(stage: Stage, options: Options, teller: Teller) -> Account:
         opened = playing.Opened(scene, config, servers, url, master, options.seed, began_s, ready_s)
         account: Account = asyncio.run(playing.play(opened, stage.judge(scene), stage.patience_s, teller))
         teller.account(account)
-        if options.stay:
+        if options.stay and account.ran_s >= options.seconds:  # who ended it early wants it to end
             _stay(page, teller)
         return account
 

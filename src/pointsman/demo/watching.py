@@ -47,14 +47,14 @@ def shown(glance: Glance) -> RenderableType:
     spent = sum(float(one["spent_usd"]) for one in glance.balances if of_model(one))
     line = (
         f"{clock(glance.passed_s)} of {clock(glance.seconds)}   {glance.per_second:.1f} queries/s   "
-        f"{glance.served:,} served, {glance.unserved:,} not   ${spent:.4f} spent   next: {glance.next}"
+        f"{glance.served:,} served, {glance.unserved:,} not   ${spent:.4f} spent"
     )
-    return Group(Text(line), _funds(glance))
+    return Group(Text(line), Text(f"next: {glance.next}", style="dim"), _funds(glance))
 
 
 def _funds(glance: Glance) -> Table:
     lately = sum(glance.shares.values())
-    table = Table("model", "its fund: left", "", "price: quality per $", "serves lately", box=None, pad_edge=False)
+    table = Table("model", "fund, $ left", "", "price, quality/$", "serves lately", box=None, pad_edge=False)
     for one in glance.balances:
         if not of_model(one):
             continue
@@ -64,7 +64,7 @@ def _funds(glance: Glance) -> Table:
         price = one.get("price")
         table.add_row(
             str(one["fund"]),
-            f"${left:.4f}",
+            f"{left:.4f}",
             bar,
             "" if price is None else f"{float(price):,.0f}",
             f"{share / lately:.0%}" if lately else "",

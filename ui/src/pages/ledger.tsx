@@ -139,7 +139,7 @@ function FundsTable() {
       }
     >
       <Table
-        label="Funds"
+        label="Every fund with its balance"
         columns={have.funds.some((one) => one.overrun) ? FUNDS : FUNDS.filter((one) => one.id !== "overrun")}
         rows={rows}
         rowKey={(one) => one.name}

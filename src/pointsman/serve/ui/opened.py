@@ -129,7 +129,9 @@ def candidates_of(body: Mapping[str, Any], scheme: Scheme) -> dict[str, Any]:
     faults = {hop["model"]: hop["fault"] for hop in body["hops"] if hop["fault"] is not None}
     case = Case(body["candidates"], basis, answered, faults)
     models = [model.id for model in scheme.models]
-    return {"candidates": candidates_json(case) + outsiders_json(models, case, {}), "funds": funds_json(basis)}
+    named = basis.get("scarcity", "") is None
+    reasons = dict.fromkeys(models, f"The client named {body['asked']}.") if named else {}
+    return {"candidates": candidates_json(case) + outsiders_json(models, case, reasons), "funds": funds_json(basis)}
 
 
 def topic_json(part: int | None, scheme: Scheme, past: Past | None) -> dict[str, Any] | None:

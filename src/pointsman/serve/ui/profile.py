@@ -6,7 +6,7 @@ A cell without any score is empty, never zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from pointsman.records import Floats
 from pointsman.serve.drift.topics import LIVE
 from pointsman.serve.ui.past import Past
 
+LEAST_TRAFFIC = 100  # queries, before shares are theirs and no longer the history's
 NAMED = 2  # data sets that a topic's note names
 EMPTY: dict[str, Any] = {"rows": [], "cells": {}}
 
@@ -62,7 +63,7 @@ def topics_json(
         past: None where it isn't there (yet): feedback alone counts then.
         mix: None where there is no partition; then there is no map.
         scored: the latest answers with feedback.
-        traffic: how many of the latest queries fell into each part; where there are none, shares are the history's.
+        traffic: how many of the latest queries fell into each part; where they are few, shares are the history's.
         models: ids, the columns in their order.
     """
     if mix is None:
@@ -113,7 +114,12 @@ def labels_of(mix: Mix, past: Past | None) -> list[str]:
     Args:
         past: None where it isn't there; a topic without a data set of its own has its number for a name then.
     """
-    names = [name or _mixed(past, part) or f"topic {part + 1}" for part, name in enumerate(mix.names)]
+    known = {name for name in mix.names if name} | set(() if past is None else past.datasets) - {"", LIVE}
+    cut = len(_prefix(known))
+    names = [
+        name[cut:] or ", ".join(one[cut:] for one, _ in _datasets(past, part)[:NAMED]) or f"topic {part + 1}"
+        for part, name in enumerate(mix.names)
+    ]
     seen = dict[str, int]()
     labels = []
     for name in names:
@@ -122,8 +128,11 @@ def labels_of(mix: Mix, past: Past | None) -> list[str]:
     return labels
 
 
-def _mixed(past: Past | None, part: int) -> str:
-    return ", ".join(name for name, _ in _datasets(past, part)[:NAMED])
+def _prefix(datasets: Collection[str]) -> str:
+    """What the names of all data sets begin with, up to the first slash; "" where there are fewer than two."""
+    heads = {name.partition("/")[0] + "/" for name in datasets if "/" in name}
+    head = next(iter(heads), "")
+    return head if len(datasets) > 1 and all(name.startswith(head) for name in datasets) else ""
 
 
 def _datasets(past: Past | None, part: int) -> list[tuple[str, int]]:
@@ -134,7 +143,7 @@ def _datasets(past: Past | None, part: int) -> list[tuple[str, int]]:
 
 def _shares(mix: Mix, traffic: Mapping[int, int]) -> Floats:
     counts = np.array([traffic.get(part, 0) for part in range(len(mix.counts))], np.float64)
-    if not counts.any():
+    if counts.sum() < LEAST_TRAFFIC:
         counts = mix.counts.astype(np.float64)
     shares: Floats = counts / max(1.0, float(counts.sum()))
     return shares

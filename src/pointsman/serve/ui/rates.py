@@ -47,7 +47,7 @@ def spend_rates(
         starts_s, _ = bounds(rule, now_s, granted_s.get(rule.name))
         if starts_s is None:
             rolling.append(rule)
-        elif now_s - back_s <= starts_s:  # all that was spent was spent lately
+        elif now_s - back_s <= starts_s + 1.0:  # all that was spent was spent lately
             new[rule.name] = balances[rule.name].spent / max(back_s, LEAST_S)
         else:
             others[rule] = back_s

@@ -251,6 +251,11 @@ function FilterBar({ filters }: { filters: Filters }) {
   const settled = useSettled(text.trim(), 250);
   const cost = useSettled(least, 400);
   const first = useRef(true);
+  // the address may change under the fields: filters cleared, or one went back
+  useEffect(() => setText((was) => (was.trim() === (filters.text ?? "") ? was : (filters.text ?? ""))), [filters.text]);
+  useEffect(() => {
+    if (!filters.least_cost_nano) setLeast("");
+  }, [filters.least_cost_nano]);
   useEffect(() => {
     if (first.current) return;
     setFilter("text", settled);

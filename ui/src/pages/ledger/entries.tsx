@@ -11,16 +11,16 @@ const COLUMNS: readonly Column<Entry>[] = [
   {
     id: "at",
     head: "Time",
-    width: 6.5,
+    width: 5.5,
     cell: (one) => (
       <time dateTime={new Date(one.at_s * 1000).toISOString()} title={format.whole(one.at_s)} class="tabular">
         {format.moment(one.at_s, clock.peek())}
       </time>
     ),
   },
-  { id: "kind", head: "Kind", width: 5, cell: (one) => <Tag tone={TONES[one.kind] ?? "plain"}>{one.kind}</Tag> },
+  { id: "kind", head: "Kind", width: 4.5, cell: (one) => <Tag tone={TONES[one.kind] ?? "plain"}>{one.kind}</Tag> },
   { id: "fund", head: "Fund", cell: (one) => <span title={one.fund}>{one.fund}</span> },
-  { id: "amount", head: "Amount", num: true, width: 8, cell: (one) => format.amount(one.amount, one.unit) },
+  { id: "amount", head: "Amount", num: true, width: 6.75, cell: (one) => format.amount(one.amount, one.unit) },
 ];
 
 const MORE: readonly Column<Entry>[] = [

@@ -1,5 +1,5 @@
 // Onboardings as they go, and what earlier ones came to.
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { del, get } from "../../api";
 import { READ_ONLY } from "../../changes";
 import { money, number, plural, score, seconds } from "../../format";
@@ -39,10 +39,15 @@ export function merged(was: Onboarding[], news: Onboarding[]): Onboarding[] {
 /** Those that go on now. */
 export function Running({ all, reload, ended }: Known & { ended: () => void }) {
   const running = all.filter((one) => !isOver(one));
-  const over = all.filter(isOver);
-  const before = useRef(over.length);
-  if (over.length > before.current) queueMicrotask(ended); // the models know something new
-  before.current = over.length;
+  const before = useRef<string[]>([]);
+  const told = useRef(ended);
+  told.current = ended;
+  const going = running.map((one) => one.slug).join(" ");
+  useEffect(() => {
+    const now = going ? going.split(" ") : [];
+    if (before.current.some((slug) => !now.includes(slug))) told.current(); // a model is known better now
+    before.current = now;
+  }, [going]);
   return (
     <>
       {running.map((one) => (

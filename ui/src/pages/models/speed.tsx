@@ -33,7 +33,7 @@ export function SpeedChart({ models, chosen }: { models: ModelRow[]; chosen: Id 
 
 const HEIGHT = 320;
 const SIZE = 10; // of a point, in pixels
-const FRAME = { left: 40, right: 12, top: 12, bottom: 46 };
+const FRAME = { left: 40, right: 26, top: 12, bottom: 46 };
 
 function drawn(timed: Timed[], chosen: Id | null, width: number, c: Colours): Option {
   const dollars = (one: Timed): number => one.cost_nano / 1e9;

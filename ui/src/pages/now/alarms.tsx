@@ -6,14 +6,16 @@ import { now } from "../../now-store";
 import { Ago, Button, Card, Model, say, Tag } from "../../parts";
 import { mayChange } from "../../session";
 import type { Alarm } from "../../types";
+import { useNarrow } from "../../use";
 
-const FEW = 4;
+const FEW = 3;
 
 export function Alarms({ alarms }: { alarms: Alarm[] }) {
   const [all, setAll] = useState(false);
   const order = [...alarms].sort((a, b) => Number(b.active) - Number(a.active) || b.since_s - a.since_s);
   const active = alarms.filter((one) => one.active).length;
-  const shown = all ? order : order.slice(0, Math.max(active ? Math.min(active, FEW) : 0, active ? 0 : FEW));
+  const few = useNarrow(640) ? 2 : FEW;
+  const shown = all ? order : order.slice(0, active ? Math.min(active, few) : few);
   return (
     <Card
       flush
@@ -53,8 +55,8 @@ const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.s
 function Acknowledge({ alarm }: { alarm: Alarm }) {
   if (alarm.acknowledged_s) return <Tag>acknowledged</Tag>;
   const send = () =>
-    post(`/alarms/${encodeURIComponent(alarm.id)}/acknowledge`)
-      .then(() => mark(alarm.id))
+    post<Alarm>(`/alarms/${encodeURIComponent(alarm.id)}/acknowledge`)
+      .then(put)
       .catch((error: Error) => say(error.message));
   return (
     <Button little disabled={!mayChange.value} title={mayChange.value ? undefined : READ_ONLY} onClick={send}>
@@ -63,9 +65,9 @@ function Acknowledge({ alarm }: { alarm: Alarm }) {
   );
 }
 
-function mark(id: string): void {
+function put(next: Alarm): void {
   const have = now.peek();
   if (!have) return;
-  const alarms = have.alarms.map((one) => (one.id === id ? { ...one, acknowledged_s: have.at_s } : one));
+  const alarms = have.alarms.map((one) => (one.id === next.id ? next : one));
   now.value = { ...have, alarms };
 }

@@ -8,7 +8,7 @@ import { clock } from "../../now-store";
 import { Button, Card, type Column, Empty, Meter, Table, Tag } from "../../parts";
 import type { Colours } from "../../theme";
 import type { Fund, FundPoint, Now } from "../../types";
-import { useNarrow } from "../../use";
+import { useNarrow, useWidth } from "../../use";
 import { faint, line, overTime, type Pair } from "./lines";
 import { nameOf, STATES, URGENCY } from "./states";
 
@@ -48,17 +48,37 @@ export function Funds({ now, minutes }: { now: Now; minutes: number }) {
         />
       )}
       {(!narrow || charts) && configured.length > 0 && (
-        <section class="funds" aria-label="Funds">
+        <Evenly count={shown.length}>
           {shown.map((fund) => (
             <FundCard key={fund.name} fund={fund} now={now} minutes={minutes} />
           ))}
-        </section>
+        </Evenly>
       )}
       {configured.length > shown.length && (
         <Button onClick={() => setAll(true)}>Show all {configured.length} funds</Button>
       )}
       {ofKeys.length > 0 && <FundList title="Funds of keys" funds={ofKeys} />}
     </>
+  );
+}
+
+const LEAST_REM = 17;
+
+/** Cards in rows that are as full as they can be: five as three and two, where four would fit in one. */
+function Evenly({ count, children }: { count: number; children: preact.ComponentChildren }) {
+  const [ref, width] = useWidth();
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const fit = Math.max(1, Math.floor((width + rem) / ((LEAST_REM + 1) * rem)));
+  const columns = Math.ceil(count / Math.ceil(count / fit));
+  return (
+    <section
+      ref={ref}
+      class="funds"
+      aria-label="Funds"
+      style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}
+    >
+      {children}
+    </section>
   );
 }
 
@@ -107,7 +127,7 @@ function FundList({ title, funds, aside }: { title: string; funds: Fund[]; aside
         </>
       }
     >
-      <Table label={title} columns={LIST} rows={shown} rowKey={(one) => one.name} />
+      <Table label={`${title}, with what is left`} columns={LIST} rows={shown} rowKey={(one) => one.name} />
     </Card>
   );
 }

@@ -34,6 +34,7 @@ export function overTime(
       min: from_s * 1000,
       max: to_s * 1000,
       splitNumber: 4,
+      minInterval: ((to_s - from_s) * 1000) / 5,
       splitLine: { show: false },
       axisLabel: { formatter: (value: number) => clock(value / 1000), showMinLabel: false, showMaxLabel: false },
       axisPointer: { label: { show: false } },

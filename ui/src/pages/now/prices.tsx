@@ -112,7 +112,7 @@ function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
   );
 }
 
-const WIDE = 1000;
+const WIDE = 50;
 
 /** An option over time; logarithmic where prices lie far apart, and then those of nothing aren't drawn. */
 function overPrices(series: SeriesOption[], from_s: number, to_s: number): Option {

@@ -15,7 +15,7 @@ export const URGENCY: Record<FundState, number> = { empty: 0, fast: 1, slow: 2, 
 const OF_KEY: Record<string, string> = { budget: "budget", rpm: "requests a minute", tpm: "tokens a minute" };
 
 /** The fund's name; of a virtual key's own, the key's and what it limits. */
-export function nameOf(fund: Fund): string {
+export function nameOf(fund: Pick<Fund, "name" | "of_key">): string {
   if (fund.of_key === null) return fund.name;
   const what = fund.name.slice(fund.name.lastIndexOf(":") + 1);
   return `Key ${fund.of_key}${what === "budget" ? "" : `, ${OF_KEY[what] ?? what}`}`;

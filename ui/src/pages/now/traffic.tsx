@@ -59,7 +59,7 @@ export function Traffic(props: Props) {
           ...edges(props),
           text,
           axis: kind === "rate" ? trim : (one) => percent(one),
-          ...(kind === "share" && { most: 1 }),
+          ...(kind === "share" && { most: 1, interval: 0.25 }),
         },
       ),
     [bins, models, kind, minutes],

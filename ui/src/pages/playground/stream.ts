@@ -66,7 +66,8 @@ export async function readAnswer(answer: Response, tell: (part: Told) => void): 
   const events = new Events();
   while (reader) {
     const { done, value } = await reader.read();
+    // an answer that breaks off may leave its last event without the blank line that ends it
+    for (const part of events.feed(done ? "\n\n" : value).map(told)) if (part) tell(part);
     if (done) return;
-    for (const part of events.feed(value).map(told)) if (part) tell(part);
   }
 }

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { amount, brief, money, percent, score } from "../../format";
 import { Model } from "../../parts";
 import type { Id, Outcome, Replayed } from "../../types";
+import { nameOf } from "../now/states";
 
 /** The models of either, the one with the largest share in force first. */
 export function modelsOf({ before, after }: Replayed): Id[] {
@@ -101,9 +102,7 @@ const Spent = ({ fund }: { fund: FundOutcome }) => (
 
 /** A fund as people call it; those of virtual keys are named `key:ID:WHAT`. */
 export function fundName(name: string): string {
-  const [, id, what] = /^key:(.+):([^:]+)$/.exec(name) ?? [];
-  if (!id) return name;
-  return what === "budget" ? `Key ${id}` : `Key ${id}, ${what}`;
+  return nameOf({ name, of_key: /^key:(.+):[^:]+$/.exec(name)?.[1] ?? null });
 }
 
 const signed = (by: number, show: (value: number) => string): string =>

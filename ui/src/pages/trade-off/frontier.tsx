@@ -12,6 +12,7 @@ import { useWidth } from "../../use";
 const PER = 1000; // queries that money is told for
 const HEIGHT = 500;
 const SIZE = 10; // of a point, in pixels
+const MARK = 18; // of where we stand
 const NARROW = 560; // the legend takes two lines below it
 const FRAME = { left: 44, right: 16, top: 38, bottom: 50 };
 
@@ -89,7 +90,8 @@ function drawn(data: TradeOff, after: Outcome | null, width: number, c: Colours)
     x: ends,
     y: [scores.min, scores.max],
   };
-  const points = all.map((one) => pointIn(frame, at(one.cost), height(one), SIZE));
+  const stand = [...spots.here, ...spots.after];
+  const points = all.map((one) => pointIn(frame, at(one.cost), height(one), stand.includes(one) ? MARK : SIZE));
   const point = (spot: Spot) => ({ name: spot.name, value: [at(spot.cost), height(spot)], spot });
   const { beside, above } = keepApart(frame, points);
   // what is drawn first has the first choice of a place for its label
@@ -152,7 +154,7 @@ function marked(name: string, color: string, borderColor: string, c: Colours) {
   return {
     type: "scatter" as const,
     name,
-    symbolSize: 16,
+    symbolSize: MARK - 2,
     itemStyle: { color, borderColor, borderWidth: 2.5 },
     label: { show: true, formatter: name, color: c.text, fontWeight: 600 as const },
     z: 10,

@@ -273,6 +273,16 @@ def test_a_file_that_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     worker.close(BEGIN + 4.0)
 
 
+def test_a_file_that_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without its file the pulse goes on and is forgotten; the log says what to do."""
+    (tmp_path / FILE).write_text("no database" * 100)
+    worker = Beating(tmp_path, "one", 0)
+    worker.pulse.note([served()], BEGIN + 1.0)
+    asyncio.run(worker.keep(BEGIN + 2.0, {"pool": balance("pool")}, {}, DashboardSettings()))
+    worker.close(BEGIN + 4.0)
+    assert "remove it" in caplog.text
+
+
 def test_no_dashboard_no_charts(tmp_path: Path) -> None:
     """With the dashboard switched off nothing is written, and nothing piles up."""
     worker = Beating(tmp_path, "one", 0)

@@ -172,7 +172,7 @@ def told(**changes: Any) -> dict[str, Any]:
 
 def test_an_onboarding_by_hand() -> None:
     """How far it is while it runs; what it said last where it ended without a word of its own."""
-    assert onboarding_json(told()) == {
+    assert onboarding_json(told(), {}) == {
         "slug": "p-m-123456",
         "model": "p/m",
         **PROGRESS,
@@ -180,14 +180,14 @@ def test_an_onboarding_by_hand() -> None:
         "done": False,
         "error": "",
     }
-    just_begun = onboarding_json(told(model=None, progress=None))
-    assert (just_begun["model"], just_begun["stage"], just_begun["of"]) == ("p-m-123456", "beginning", 0)
-    done = onboarding_json(told(running=False, progress=PROGRESS | {"done": True}))
+    just_begun = onboarding_json(told(model=None, progress=None), {"p-m-123456": "p/m"})
+    assert (just_begun["model"], just_begun["stage"], just_begun["of"]) == ("p/m", "beginning", 0)
+    done = onboarding_json(told(running=False, progress=PROGRESS | {"done": True}), {})
     assert (done["done"], done["error"]) == (True, "")
-    failed = onboarding_json(told(running=False, said="reading\nno money is left\n"))
+    failed = onboarding_json(told(running=False, said="reading\nno money is left\n"), {})
     assert (failed["done"], failed["error"]) == (True, "no money is left")
-    assert onboarding_json(told(running=False))["error"] == "it was broken off"
-    own = onboarding_json(told(running=False, progress=PROGRESS | {"done": True, "error": "no money"}, said="x"))
+    assert onboarding_json(told(running=False), {})["error"] == "it was broken off"
+    own = onboarding_json(told(running=False, progress=PROGRESS | {"done": True, "error": "no money"}, said="x"), {})
     assert own["error"] == "no money"
 
 

@@ -17,6 +17,7 @@ import pytest
 from gateway_kit import GatewayProcess, running_gateway, wait_until
 from made_dashboard import LOOK, MASTER, OURS, dashboard_settings, made_gateway, scope_of
 from made_serving import Talk
+from pointsman.pool.settings import DashboardSettings
 from pointsman.serve.app import App
 from pointsman.serve.gateway import Gateway
 from pointsman.serve.ui import live
@@ -240,7 +241,7 @@ async def begun(talk: Talk) -> None:
         await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("how", ["leaves", "stops", "expires", "stuck"])
+@pytest.mark.parametrize("how", ["leaves", "stops", "expires", "stuck", "another key", "switched off"])
 def test_every_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """When the client leaves, the gateway stops or the session ends, the seat is free and nobody waits."""
 
@@ -255,6 +256,10 @@ def test_every_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) ->
             talk.stuck = asyncio.Event()
             await asyncio.sleep(0.05)
             gateway.front.close()
+        elif how == "another key":
+            gateway.settings = replace(gateway.settings, dashboard=DashboardSettings(key="sk-another"))
+        elif how == "switched off":
+            gateway.settings = replace(gateway.settings, dashboard=DashboardSettings(enabled=False, key=LOOK))
         elif how == "stops":
             gateway.front.close()
         await asyncio.wait_for(task, 10)

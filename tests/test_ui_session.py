@@ -248,6 +248,7 @@ def test_every_answer_is_fenced(gateway: Gateway, path: str) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert (headers.get("cache-control") == "no-store") is path.startswith("/ui/api/")
     assert "content-security-policy" not in Browser(gateway).get("/health").headers
 
 

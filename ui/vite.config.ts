@@ -8,9 +8,10 @@ export default defineConfig({
   base: "/ui/",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
-    outDir: "../src/pointsman/serve/ui/static",
+    outDir: "../src/pointsman/serve/ui/static.aside", // put in place by built-from.mjs
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    license: { fileName: "licenses.md" },
     modulePreload: { polyfill: false },
     target: "es2022",
     rollupOptions: {

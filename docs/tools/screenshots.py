@@ -107,7 +107,7 @@ def take(watch: Watched, picture: Picture, path: Path) -> None:
     page.wait_for_timeout(STEP_MS)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     sys.stdout.write(f"{path} {path.stat().st_size / 1024:.0f} KB\n")
 
 

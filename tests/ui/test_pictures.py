@@ -80,7 +80,7 @@ def test_looks_as_before(
     freeze(watch.page, told)
     image = picture(watch, name, told)
     if WRITE:
-        image.quantize(COLOURS, dither=Image.Dither.NONE).save(kept, optimize=True)
+        image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(kept, optimize=True)
         return
     share = difference(image, Image.open(kept).convert("RGB"))
     if share > MOST:

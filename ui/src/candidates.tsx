@@ -4,13 +4,14 @@
 // A table with bars in it rather than a chart, so that every figure is text to read, copy and have read out.
 import { useState } from "preact/hooks";
 import { score as figure, trim, usd } from "./format";
+import { nameOf } from "./pages/now/states";
 import { Button, Model } from "./parts";
 import { hueOf } from "./theme";
 import type { Candidate } from "./types";
 import "./candidates.css";
 
 const FEW = 12; // shown at first
-const MOST_BELOW = -0.5; // scores below it are cut off at the lane's edge
+const MOST_BELOW = -0.2; // scores below it are cut off at the lane's edge
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
 /** Where the lane begins: at 0, or at the lowest score where one is below. */
@@ -117,7 +118,9 @@ function sentence(text: string): string {
 function Parts({ one }: { one: Candidate }) {
   const paid = one.parts.filter((part) => part.charge !== 0);
   if (paid.length === 0) return null;
-  return <span class="parts">charge: {paid.map((part) => `${part.fund} ${told(part.charge)}`).join(" + ")}</span>;
+  return (
+    <span class="parts">charge: {paid.map((part) => `${nameOf(part.fund)} ${told(part.charge)}`).join(" + ")}</span>
+  );
 }
 
 const told = (charge: number): string => (Math.abs(charge) >= 0.0005 ? charge.toFixed(3) : trim(charge));

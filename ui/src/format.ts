@@ -34,7 +34,7 @@ export function trim(value: number): string {
 /** A figure beside an axis. */
 export const axis = (value: number): string => (Math.abs(value) >= 1e4 ? short(value) : trim(value));
 
-/** Dollars: two digits from a dollar up, three significant ones below. */
+/** Dollars: two digits from a dollar up, three significant ones below, two of the tiniest. */
 export function usd(dollars: number | null | undefined): string {
   if (dollars === null || dollars === undefined || !Number.isFinite(dollars)) return NONE;
   const size = Math.abs(dollars);
@@ -43,7 +43,7 @@ export function usd(dollars: number | null | undefined): string {
   if (size >= 1)
     return `${sign}$${size.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
   if (size > 0 && size < 1e-9) return `${sign}<$0.000000001`;
-  return `${sign}$${size === 0 ? "0" : Number(size.toPrecision(3)).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 10 })}`;
+  return `${sign}$${size === 0 ? "0" : Number(size.toPrecision(size < 1e-4 ? 2 : 3)).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 10 })}`;
 }
 
 export const money = (nano: number | null | undefined): string =>
@@ -52,7 +52,7 @@ export const money = (nano: number | null | undefined): string =>
 /** An amount of a fund, in its unit. */
 export function amount(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined) return NONE;
-  return unit === "usd" ? money(value) : `${short(value)} ${unit}`;
+  return unit === "usd" ? money(value) : `${short(value)} ${value === 1 ? unit.slice(0, -1) : unit}`;
 }
 
 /** A fund's price as quality per whole unit that people think in: a dollar, a million tokens, a thousand requests. */

@@ -41,6 +41,10 @@ export function useData<T>(key: string, load: (signal: AbortSignal) => Promise<T
     return () => stop.abort();
   }, [key, turn]);
   const reload = useCallback(() => setTurn((was) => was + 1), []);
+  // the gateway is back: what couldn't be loaded may be there now
+  const waits = useRef(false);
+  waits.current = error !== null;
+  useEffect(() => live("again", () => waits.current && reload()), [reload]);
   return { data, error, loading, reload, set: set as Loaded<T>["set"] };
 }
 

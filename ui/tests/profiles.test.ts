@@ -6,7 +6,7 @@ import { kindOf } from "../src/pages/trade-off/write";
 const PROFILE = {
   rows: [
     { label: "sim/chat", note: "", share: 0.5 },
-    { label: "sim/code", note: "", share: 0.049 },
+    { label: "sim/code, sim/sums, probe:long context", note: "", share: 0.049 },
     { label: "topic 3", note: "", share: 0.1 },
   ],
   cells: { "a/low": [0.21, 0.3, null], "b/high": [0.9, null, null], "c/none": [null, null, null] },
@@ -22,7 +22,7 @@ test("rows of which nothing is known are left out, and what all named ones begin
     rows.map((row) => [row.label, row.note, row.cells]),
     [
       ["chat", "50 %", [0.9, 0.21]],
-      ["code", "4.9 %", [null, 0.3]],
+      ["code, sums, long context (probes)", "4.9 %", [null, 0.3]],
     ],
   );
   assert.equal(commonPrefix(["sim/a", "other/b"]), "");

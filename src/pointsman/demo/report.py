@@ -1,20 +1,21 @@
 """What a demo comes to: the table at the end, and the same as JSON.
 
 Takes an `Account`; gives a rich table, sentences and plain values. The live line is the ledger's money and the true
-scores of what the gateway really served; the others are replays of the plan, and say so.
+scores of what the gateway really served; the others are replays of the plan, and say so. Loaded before anything that
+takes long to load.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from pointsman import __version__
-from pointsman.demo.watching import clock, of_model
+from pointsman.demo.watching import Glance, clock, of_model
 
 if TYPE_CHECKING:
     from pointsman.demo.scene import Scene
@@ -84,6 +85,16 @@ class Account:
     live: Live
 
 
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Where a demo speaks: sentences, events, a look at what runs every half a second, and the end."""
+
+    say: Callable[[str], None]
+    event: Callable[[Event], None]
+    glance: Callable[[Glance], None]
+    account: Callable[[Account], None]
+
+
 def live_of(
     scene: Scene,
     answers: Sequence[Answer],
@@ -129,13 +140,8 @@ def table_of(account: Account) -> Table:
     best = max((one.quality for one in account.standings), default=0.0)
     for one in account.standings:
         shown = f"{one.quality:.4f} ± {one.error:.3f}"
-        table.add_row(
-            one.policy,
-            f"[bold]{shown}[/]" if one.quality == best else shown,
-            f"{one.cost_usd:.4f}",
-            f"{one.served:.1%}",
-            SAID.get(one.policy, ""),
-        )
+        quality = f"[bold]{shown}[/]" if one.quality == best else shown
+        table.add_row(one.policy, quality, f"{one.cost_usd:.4f}", f"{one.served:.1%}", SAID.get(one.policy, ""))
     live = account.live
     share = f"{live.served / live.queries:.1%}" if live.queries else ""
     until = "" if whole else f", first {clock(account.ran_s)}"
@@ -149,9 +155,9 @@ def sentences_of(account: Account) -> list[str]:
     """What else there is to say, a line each."""
     live, scene = account.live, account.scene
     said = [
-        "quality: mean score over all queries, 0 where nobody served, ± its standard error in this one run. All policies",
-        "have the same estimates, funds, newcomer and failure, and pass over a model that is down or can't pay. live: the",
-        "ledger's money and the true scores of what was really served; `port` is arXiv 2509.02718.",
+        "quality: mean score over all queries, 0 where nobody served, ± its standard error in this one run.",
+        "All policies have the same estimates, funds, newcomer and failure, and pass over what is down or can't pay.",
+        "live: the ledger's money, and the true scores of what was really served. port: arXiv 2509.02718.",
     ]
     if account.ran_s < scene.plan.seconds:
         said.append(

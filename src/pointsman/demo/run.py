@@ -20,17 +20,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from pointsman.demo.children import family
 from pointsman.demo.configuration import configure, free_port
+from pointsman.demo.report import Account, Teller
 from pointsman.demo.stage import Stage
-from pointsman.demo.told import Teller
 from pointsman.errors import InputError
 from pointsman.outcomes import write
-
-if TYPE_CHECKING:
-    from pointsman.demo.report import Account
 
 MASTER = "sk-demo-"
 

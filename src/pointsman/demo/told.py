@@ -1,15 +1,8 @@
-"""What a demo says while it runs, and to whom. Plain values; loaded before anything that takes long to load."""
+"""What happened while a demo ran. A plain value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from pointsman.demo.watching import Glance
-
-if TYPE_CHECKING:
-    from pointsman.demo.report import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +18,3 @@ class Event:
     at_s: float
     kind: str
     what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Teller:
-    """Where a demo speaks: sentences, events, a look at what runs every half a second, and the end."""
-
-    say: Callable[[str], None]
-    event: Callable[[Event], None]
-    glance: Callable[[Glance], None]
-    account: Callable[[Account], None]

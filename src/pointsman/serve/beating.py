@@ -1,7 +1,7 @@
 """The pulse of one worker, kept: every two seconds its steps are written beside the other workers', in a thread.
 
-Takes where the funds stand, which the first worker writes too. What can't be written is said and tried again; nothing
-here may hurt a query.
+Takes where the funds stand, which the first worker writes too. What can't be written is said and tried again, and with
+a file that can't be used there are no charts; nothing here may hurt a query, or keep a gateway from starting.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
+from pointsman.errors import InputError
 from pointsman.ledger.entries import Balance
 from pointsman.pool.settings import DashboardSettings
 from pointsman.serve.pulse import STEP_S, FundRow, Pulse, Step, step_of
@@ -33,14 +34,11 @@ class Beating:
 
     Attributes:
         pulse: told of what happens.
-
-    Raises:
-        InputError: the file in the state folder can't be used.
     """
 
     def __init__(self, state: Path, worker: str, number: int) -> None:
         self.pulse = Pulse()
-        self._file = PulseFile(state / FILE, worker)
+        self._file = _opened(state / FILE, worker)
         self._first = number == 0
         self._kept = 0
         self._said = False
@@ -59,6 +57,8 @@ class Beating:
             await asyncio.to_thread(self._write, steps, stood(funds, prices) if self._first else {}, now_s)
 
     def _write(self, steps: Mapping[int, Step], funds: Mapping[str, FundRow], now_s: float) -> None:
+        if self._file is None:
+            return
         t = step_of(now_s) - STEP_S
         try:
             if self._first:  # where nothing happened, charts go on at zero
@@ -76,7 +76,16 @@ class Beating:
     def close(self, now_s: float) -> None:
         """Writes what is left."""
         self._write(self.pulse.take(now_s + STEP_S), {}, now_s)
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+
+def _opened(path: Path, worker: str) -> PulseFile | None:
+    try:
+        return PulseFile(path, worker)
+    except InputError as error:
+        log.error("the dashboard has no charts: %s", error)
+        return None
 
 
 def stood(funds: Mapping[str, Balance], prices: Mapping[str, float]) -> dict[str, FundRow]:

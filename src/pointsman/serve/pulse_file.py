@@ -80,7 +80,7 @@ class PulseFile:
 
     def _prepare(self, path: Path) -> None:
         self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = off")  # charts of a machine that lost its power may miss a minute
+        self._db.execute("pragma synchronous = normal")
         with self._transaction():
             (kind,), (version,) = (
                 self._db.execute(f"pragma {name}").fetchone() for name in ("application_id", "user_version")

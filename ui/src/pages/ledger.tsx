@@ -74,7 +74,12 @@ const Clip = ({ text }: { text: string }) => (
 );
 
 const FUNDS: readonly Column<Fund>[] = [
-  { id: "name", head: "Fund", cell: (one) => <span class="fund-name">{nameOf(one)}</span>, by: (one) => nameOf(one) },
+  {
+    id: "name",
+    head: "Fund",
+    cell: (one) => <span class="fund-name">{nameOf(one.name)}</span>,
+    by: (one) => nameOf(one.name),
+  },
   { id: "draws", head: "Drawn on by", from: 900, cell: (one) => <Clip text={one.draws} /> },
   { id: "window", head: "Window", from: 760, cell: (one) => <Clip text={one.window} /> },
   { id: "amount", head: "Amount", num: true, from: 520, cell: (one) => format.amount(one.amount, one.unit) },
@@ -87,9 +92,8 @@ const FUNDS: readonly Column<Fund>[] = [
     from: 420,
     by: share,
     cell: (one) => (
-      <span class="fund-share">
-        <Meter share={share(one)} label={`Remaining of ${nameOf(one)}`} />
-        <span class="num">{format.percent(share(one))}</span>
+      <span class="fund-share" title={format.percent(share(one), 1)}>
+        <Meter share={share(one)} label={`Remaining of ${nameOf(one.name)}`} />
       </span>
     ),
   },
@@ -193,7 +197,7 @@ function EntriesCard() {
       .catch(setError);
   };
   const options = (any: string, values: string[]) =>
-    [["", any], ...values.map((one) => [one, one])] as [string, string][];
+    [["", any], ...values.map((one) => [one, nameOf(one)])] as [string, string][];
   const ready = kept?.key === key ? kept : null;
   return (
     <Card

@@ -2,6 +2,7 @@
 
 import { failed, load, minutes, now, setMinutes } from "../now-store";
 import { Choice, Empty, Failed, Loading, Page } from "../parts";
+import type { Now } from "../types";
 import { Alarms } from "./now/alarms";
 import { Figures } from "./now/figures";
 import { Funds } from "./now/funds";
@@ -17,6 +18,14 @@ const STRETCHES = [
   [10_080, "7 d"],
 ] as const;
 
+const LEAST_MIN = 1;
+
+/** The minutes that the charts show: of a gateway that is younger than what was asked for, its age. */
+function shownOf(now: Now, asked: number): number {
+  const first = now.points[0]?.t ?? now.at_s;
+  return Math.min(asked, Math.max(LEAST_MIN, (now.at_s - first) / 60));
+}
+
 export default function NowPage() {
   const have = now.value;
   const stretch = <Choice<number> label="Time shown" value={minutes.value} options={STRETCHES} onChange={setMinutes} />;
@@ -27,16 +36,18 @@ export default function NowPage() {
       </Page>
     );
   }
+  const stretch_min = shownOf(have, minutes.value);
+  const begun = have.points.some((one) => one.queries > 0);
   const active = have.alarms.some((one) => one.active);
   return (
     <Page title="Now" note={`Estimates from ${have.estimates_from}`} aside={stretch}>
       <Figures now={have} minutes={minutes.value} />
       {active && <Alarms alarms={have.alarms} />}
-      {have.points.length ? (
+      {begun ? (
         <div class="now-charts">
-          <Traffic now={have} minutes={minutes.value} />
-          <Quality now={have} minutes={minutes.value} />
-          <Spend now={have} minutes={minutes.value} />
+          <Traffic now={have} minutes={stretch_min} />
+          <Quality now={have} minutes={stretch_min} />
+          <Spend now={have} minutes={stretch_min} />
         </div>
       ) : (
         <section class="card">
@@ -45,10 +56,10 @@ export default function NowPage() {
           </Empty>
         </section>
       )}
-      <Funds now={have} minutes={minutes.value} />
+      <Funds now={have} minutes={stretch_min} />
       <div class="now-rest">
-        <Prices now={have} minutes={minutes.value} />
-        {have.points.length > 0 && <Overhead now={have} minutes={minutes.value} />}
+        <Prices now={have} minutes={stretch_min} />
+        {begun && <Overhead now={have} minutes={stretch_min} />}
       </div>
       {!active && <Alarms alarms={have.alarms} />}
     </Page>

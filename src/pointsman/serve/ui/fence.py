@@ -18,6 +18,7 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+DATA = "/ui/api/"  # kept by nobody on its way
 
 
 def fenced(path: str, send: Send) -> Send:
@@ -28,6 +29,8 @@ def fenced(path: str, send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *HEADERS]
+            if path.startswith(DATA) and not any(name == b"cache-control" for name, _ in message["headers"]):
+                message["headers"].append((b"cache-control", b"no-store"))
         await send(message)
 
     return with_headers

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
+from pointsman.onboard.folder import slug_of
 from pointsman.pool.reload import Stamp, stamp
 from pointsman.serve.client import Client
 from pointsman.serve.gateway import Gateway
@@ -116,18 +118,23 @@ def _in_force(gateway: Gateway) -> tuple[object, ...]:
 
 async def onboardings_json(gateway: Gateway) -> list[dict[str, Any]]:
     """How far every onboarding is, or what it came to."""
-    return [onboarding_json(told) for told in await asyncio.to_thread(gateway.onboardings.all)]
+    ids = {slug_of(model.id): model.id for model in gateway.scheme.models}
+    return [onboarding_json(told, ids) for told in await asyncio.to_thread(gateway.onboardings.all)]
 
 
-def onboarding_json(told: dict[str, Any]) -> dict[str, Any]:
-    """One onboarding, as `Onboardings.all` tells it; one that ended without a word of its own says its last ones."""
+def onboarding_json(told: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """One onboarding, as `Onboardings.all` tells it; one that ended without a word of its own says its last ones.
+
+    Args:
+        ids: of models by the name of their folder, for one that has only just begun.
+    """
     progress = told["progress"] or {}
     ended = not told["running"]
     words = (told["said"] or "").strip().splitlines()
     unsaid = words[-1] if words else "it was broken off" if ended and not progress.get("done") else ""
     return {
         "slug": told["id"],
-        "model": told["model"] or told["id"],
+        "model": told["model"] or ids.get(told["id"], told["id"]),
         "stage": progress.get("stage", "beginning"),
         **{name: progress.get(name, 0) for name in ("asked", "graded", "of", "spent_nano")},
         **{name: progress.get(name) for name in ("mean", "low", "high", "eta_s")},
@@ -145,7 +152,7 @@ async def live(gateway: Gateway, client: Client, _: str) -> None:
     left_s = LONGEST_S if visitor.expires_s is None else visitor.expires_s - time.time()
     try:
         await client.begin([], RETRY)
-        await _until_first(max(0.0, left_s), client.left(), seat.over.wait(), _relay(seat, client))
+        await _until_first(max(0.0, left_s), client.left(), seat.over.wait(), _relay(seat, gateway, client))
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await client.end(b"")
@@ -153,14 +160,25 @@ async def live(gateway: Gateway, client: Client, _: str) -> None:
         gateway.front.hub.leave(seat)
 
 
-async def _relay(seat: Seat, client: Client) -> None:
+async def _relay(seat: Seat, gateway: Gateway, client: Client) -> None:
+    """Events as they come, for as long as the session holds: a changed key, or a dashboard switched off, ends it."""
     while True:
         try:
             async with asyncio.timeout(HEARTBEAT_S):
                 events = await seat.next()
         except TimeoutError:
             events = HEARTBEAT
+        if not _holds(gateway, client):
+            return
         await client.more(events)
+
+
+def _holds(gateway: Gateway, client: Client) -> bool:
+    try:
+        viewer_of(gateway, client)
+    except Refusal as refusal:
+        return refusal.type == "rate_limit_exceeded"  # somebody else's wrong keys end nobody's view
+    return True
 
 
 async def _until_first(limit_s: float, *acts: Any) -> None:

@@ -3,7 +3,7 @@ import * as format from "../../format";
 import { clock } from "../../now-store";
 import { Button, type Column, Empty, Failed, Loading, Model, Page, Select, Table, Tag, type Tone } from "../../parts";
 import type { Row } from "../../types";
-import { useSettled } from "../../use";
+import { useNarrow, useSettled } from "../../use";
 import { clearFilters, type Filters, filtersOf, keyOf, OUTCOMES, SCORED, setFilter } from "./filters";
 import { busy, held, kept, letIn, more, place, problem, show, waiting } from "./rows";
 
@@ -120,9 +120,20 @@ const COLUMNS: readonly Column<Row>[] = [
   },
 ];
 
+/** On a phone there is no column for outcomes: what wasn't served says so instead of its cost. */
+const PHONE = COLUMNS.map((column) =>
+  column.id === "cost"
+    ? {
+        ...column,
+        cell: (row: Row) => (row.outcome === "served" ? format.money(row.cost_nano) : <OutcomeTag row={row} />),
+      }
+    : column,
+);
+
 /** The table under its filters. New rows come in on top, unless one looks closer or has paused it. */
 export function List({ search }: { search: URLSearchParams }) {
   const filters = useMemo(() => filtersOf(search), [search.toString()]);
+  const phone = useNarrow(460);
   const [paused, setPaused] = useState(false);
   const [over, setOver] = useState(false);
   const [top, setTop] = useState(true);
@@ -172,7 +183,7 @@ export function List({ search }: { search: URLSearchParams }) {
         {stands && have ? (
           <Table
             label="Decisions, newest first"
-            columns={COLUMNS}
+            columns={phone ? PHONE : COLUMNS}
             rows={have.rows}
             rowKey={(row) => row.number}
             href={(row) => `/ui/decisions/${row.decision_id}`}

@@ -108,6 +108,6 @@ live("decisions", ({ rows, skipped }) => {
   if (!held.peek()) letIn();
 });
 live("again", () => {
-  if (kept.peek() && !held.peek()) void show(filters, true);
+  if (problem.peek() || (kept.peek() && !held.peek())) void show(filters, true);
   else kept.value = null;
 });

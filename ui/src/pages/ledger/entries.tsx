@@ -3,6 +3,7 @@ import * as format from "../../format";
 import { clock } from "../../now-store";
 import { type Column, Table, Tag, type Tone } from "../../parts";
 import type { Entry } from "../../types";
+import { nameOf } from "../now/states";
 
 const TONES: Record<string, Tone> = { hold: "accent", post: "good", void: "plain", expire: "warn", correct: "warn" };
 
@@ -19,7 +20,7 @@ const COLUMNS: readonly Column<Entry>[] = [
     ),
   },
   { id: "kind", head: "Kind", width: 4.5, cell: (one) => <Tag tone={TONES[one.kind] ?? "plain"}>{one.kind}</Tag> },
-  { id: "fund", head: "Fund", cell: (one) => <span title={one.fund}>{one.fund}</span> },
+  { id: "fund", head: "Fund", cell: (one) => <span title={one.fund}>{nameOf(one.fund)}</span> },
   { id: "amount", head: "Amount", num: true, width: 6.75, cell: (one) => format.amount(one.amount, one.unit) },
 ];
 

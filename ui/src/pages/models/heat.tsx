@@ -41,7 +41,7 @@ export function rowsOf(profile: Profile, columns: Id[]): Row[] {
   const prefix = commonPrefix(profile.rows.map((row) => row.label));
   return profile.rows
     .map((row, i) => ({
-      label: row.label.startsWith(prefix) ? row.label.slice(prefix.length) : row.label,
+      label: shortened(row.label, prefix),
       title: [row.label, row.note].filter(Boolean).join(": "),
       note: row.share === null ? row.note : percent(row.share, row.share < 0.0995 ? 1 : 0),
       cells: columns.map((id) => profile.cells[id]?.[i] ?? null),
@@ -49,11 +49,22 @@ export function rowsOf(profile: Profile, columns: Id[]): Row[] {
     .filter((row) => row.cells.some((cell) => cell !== null));
 }
 
-/** What all labels that have a slash begin with, up to it. */
+/** What all data sets that have a slash in their name begin with, up to it; labels name one or several. */
 export function commonPrefix(labels: string[]): string {
-  const named = labels.filter((label) => label.includes("/"));
-  const prefix = (named[0] ?? "").split("/", 1)[0] ?? "";
-  return named.length > 1 && named.every((label) => label.startsWith(`${prefix}/`)) ? `${prefix}/` : "";
+  const named = labels.flatMap((label) => label.split(", ")).filter((part) => part.includes("/"));
+  const prefix = `${(named[0] ?? "").split("/", 1)[0]}/`;
+  return named.length > 1 && named.every((part) => part.startsWith(prefix)) ? prefix : "";
+}
+
+const PROBES = "probe:"; // how data sets of probes are called
+
+/** A label without the prefix, and with probes told as such. */
+function shortened(label: string, prefix: string): string {
+  const short = (part: string): string => {
+    if (part.startsWith(PROBES)) return `${part.slice(PROBES.length)} (probes)`;
+    return part.startsWith(prefix) ? part.slice(prefix.length) : part;
+  };
+  return label.split(", ").map(short).join(", ");
 }
 
 export interface Row {

@@ -83,7 +83,7 @@ function Evenly({ count, children }: { count: number; children: preact.Component
 }
 
 const LIST: readonly Column<Fund>[] = [
-  { id: "name", head: "Fund", cell: (one) => <span title={one.name}>{nameOf(one)}</span> },
+  { id: "name", head: "Fund", cell: (one) => <span title={one.name}>{nameOf(one.name)}</span> },
   {
     id: "left",
     head: "Left",
@@ -98,7 +98,7 @@ const LIST: readonly Column<Fund>[] = [
     id: "share",
     head: <span class="sr">Share left</span>,
     from: 440,
-    cell: (one) => <Meter share={shareOf(one)} mark={paceOf(one)} label={`Remaining of ${nameOf(one)}`} />,
+    cell: (one) => <Meter share={shareOf(one)} mark={paceOf(one)} label={`Remaining of ${nameOf(one.name)}`} />,
   },
   {
     id: "forecast",

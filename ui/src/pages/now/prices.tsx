@@ -71,10 +71,6 @@ function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
         .sort(),
     [funds.map((fund) => fund.name).join("\n")],
   );
-  const labelOf = (name: string) => {
-    const fund = funds.find((one) => one.name === name);
-    return fund ? nameOf(fund) : name;
-  };
   const of = (name: string): Pair[] =>
     now.fund_points.map((point) => {
       const value = point.funds[name]?.[3] ?? null;
@@ -83,7 +79,7 @@ function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
   const option = useMemo(
     () => (c: Colours) =>
       overPrices(
-        names.map((name, at) => line(labelOf(name), c.hues[hue(at) - 1] ?? c.accent, of(name), { step: "end" })),
+        names.map((name, at) => line(nameOf(name), c.hues[hue(at) - 1] ?? c.accent, of(name), { step: "end" })),
         now.at_s - minutes * 60,
         now.at_s,
       ),
@@ -102,7 +98,7 @@ function PriceChart({ unit, funds, now, minutes, foot }: OfUnit) {
       note={
         <>
           {perUnit(unit)}
-          <Keys of={names.map((name, at) => [`hue-${hue(at)}`, labelOf(name)])} />
+          <Keys of={names.map((name, at) => [`hue-${hue(at)}`, nameOf(name)])} />
         </>
       }
     >

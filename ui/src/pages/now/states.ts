@@ -1,6 +1,6 @@
 // What a fund's state is called, and what a fund is called.
 import type { Tone } from "../../parts";
-import type { Fund, FundState } from "../../types";
+import type { FundState } from "../../types";
 
 export const STATES: Record<FundState, [tone: Tone, word: string]> = {
   fine: ["good", "on pace"],
@@ -14,9 +14,9 @@ export const URGENCY: Record<FundState, number> = { empty: 0, fast: 1, slow: 2, 
 
 const OF_KEY: Record<string, string> = { budget: "budget", rpm: "requests a minute", tpm: "tokens a minute" };
 
-/** The fund's name; of a virtual key's own, the key's and what it limits. */
-export function nameOf(fund: Pick<Fund, "name" | "of_key">): string {
-  if (fund.of_key === null) return fund.name;
-  const what = fund.name.slice(fund.name.lastIndexOf(":") + 1);
-  return `Key ${fund.of_key}${what === "budget" ? "" : `, ${OF_KEY[what] ?? what}`}`;
+/** A fund's name; of a virtual key's own, the key's and what it limits. */
+export function nameOf(fund: string): string {
+  const [, key, what = ""] = /^key:(.+):([a-z]+)$/.exec(fund) ?? [];
+  if (!key) return fund;
+  return `Key ${key}${what === "budget" ? "" : `, ${OF_KEY[what] ?? what}`}`;
 }

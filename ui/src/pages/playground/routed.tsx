@@ -3,6 +3,7 @@ import { Candidates } from "../../candidates";
 import { brief, percent, perUnit, price, score, usd } from "../../format";
 import { Card, Model, Notice, Stat, Stats } from "../../parts";
 import type { Candidate, Routed } from "../../types";
+import { nameOf } from "../now/states";
 import { Nearest } from "./nearest";
 
 /** A reason as the gateway names it, in words. */
@@ -79,7 +80,7 @@ const Prices = ({ funds }: { funds: Routed["funds"] }) => (
   <ul class="prices" aria-label="Prices of the funds that it would draw on">
     {funds.map((one) => (
       <li key={one.fund}>
-        <span class="soft">price of</span> {one.fund} <b class="num">{price(one.price, one.unit)}</b>{" "}
+        <span class="soft">price of</span> {nameOf(one.fund)} <b class="num">{price(one.price, one.unit)}</b>{" "}
         <span class="soft">{perUnit(one.unit)}</span>
       </li>
     ))}

@@ -79,7 +79,7 @@ function Funds({ before, after, changed }: { before: Outcome; after: Outcome; ch
         const is = after.funds.find((one) => one.fund === was.fund);
         return (
           <tr key={was.fund}>
-            <th scope="row">{fundName(was.fund)}</th>
+            <th scope="row">{nameOf(was.fund)}</th>
             <Spent fund={was} />
             {changed && (is ? <Spent fund={is} /> : <td class="num">–</td>)}
             {changed && <td class="num">{is && signed(is.spent - was.spent, (v) => amount(v, is.unit))}</td>}
@@ -99,11 +99,6 @@ const Spent = ({ fund }: { fund: FundOutcome }) => (
     {fund.runs_out !== null && <span class="of worse">empty after {percent(fund.runs_out)}</span>}
   </td>
 );
-
-/** A fund as people call it; those of virtual keys are named `key:ID:WHAT`. */
-export function fundName(name: string): string {
-  return nameOf({ name, of_key: /^key:(.+):[^:]+$/.exec(name)?.[1] ?? null });
-}
 
 const signed = (by: number, show: (value: number) => string): string =>
   by === 0 ? "–" : `${by > 0 ? "+" : "−"}${show(Math.abs(by))}`;

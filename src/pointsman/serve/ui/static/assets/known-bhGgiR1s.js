@@ -1,1 +1,0 @@
-import{Ct as e,P as t,j as n,mt as r,z as i}from"./parts-BdX3tqUg.js";function a(){return new Promise(r=>{let i=e(()=>{(t.value||n.value)&&(queueMicrotask(()=>i()),r())})})}async function o(e){await a(),i(e)}async function s(e){let t=await r(`/models`,e);return await o(t.models.map(e=>e.id)),t}export{o as n,s as t};

@@ -1,0 +1,1 @@
+var e={fine:[`good`,`on pace`],fast:[`bad`,`runs out early`],slow:[`warn`,`underspent`],empty:[`bad`,`empty`]},t={empty:0,fast:1,slow:2,fine:3},n={budget:`budget`,rpm:`requests a minute`,tpm:`tokens a minute`};function r(e){let[,t,r=``]=/^key:(.+):([a-z]+)$/.exec(e)??[];return t?`Key ${t}${r===`budget`?``:`, ${n[r]??r}`}`:e}export{t as n,r,e as t};

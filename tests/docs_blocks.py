@@ -165,12 +165,13 @@ class House:
         return gateway
 
     def moved(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The same settings with every model at the upstream, and the models that the pages speak of."""
+        """The same settings with every model at the upstream, those that pages speak of too, without a history."""
         given = [self._model(one) for one in settings["models"]]
         known = {one["id"] for one in given}
         spoken = [{"id": "acme/new-model", "duty": "waiting"}, {"id": "acme/old-model"}, {"id": "acme/old"}]
         more = [self._model(one) for one in spoken if one["id"] not in known]
-        return {**settings, "telemetry": {"log": "console"}, "models": [*given, *more]}
+        learning = {key: value for key, value in settings.get("learning", {}).items() if key != "history"}
+        return {**settings, "learning": learning, "telemetry": {"log": "console"}, "models": [*given, *more]}
 
     def _model(self, given: Mapping[str, Any]) -> dict[str, Any]:
         kept = {key: given[key] for key in ("id", "tier", "quality", "tags", "duty", "rates") if key in given}

@@ -122,7 +122,7 @@ def test_refused_onboarding(seeded: GatewayProcess, visit: Open) -> None:
     page = watch.page
     page.get_by_role("button", name="Onboard a model").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Budget, in dollars").fill("0")
+    dialog.get_by_label("Budget, in dollars").fill("0.00000000001")  # finer than money is counted
     dialog.get_by_role("button", name="Begin").click()
     expect(dialog.get_by_label("Budget, in dollars")).to_have_attribute("aria-invalid", "true")
     page.keyboard.press("Escape")

@@ -10,7 +10,12 @@ let lines;
 
 before(async () => {
   globalThis.window = { localStorage: undefined, setInterval: () => 0 };
-  vite = await createServer({ server: { middlewareMode: true }, appType: "custom", logLevel: "error" });
+  vite = await createServer({
+    server: { middlewareMode: true },
+    appType: "custom",
+    logLevel: "error",
+    optimizeDeps: { noDiscovery: true },
+  });
   format = await vite.ssrLoadModule("/src/format.ts");
   series = await vite.ssrLoadModule("/src/pages/now/series.ts");
   lines = await vite.ssrLoadModule("/src/pages/now/lines.ts");

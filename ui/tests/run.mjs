@@ -1,4 +1,4 @@
-// Runs the tests of plain functions: bundles them with the build tool that is there, and hands them to Node's runner.
+// Runs the tests of plain functions in Node's runner; those in TypeScript are bundled first with the build tool.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { build } from "vite";
 
 const here = import.meta.dirname;
-const names = readdirSync(here).filter((name) => name.endsWith(".test.ts"));
+const named = (end) => readdirSync(here).filter((name) => name.endsWith(end));
+const names = named(".test.ts");
 const folder = mkdtempSync(join(tmpdir(), "ui-tests-"));
 try {
   await build({
@@ -23,7 +24,9 @@ try {
     ssr: { noExternal: true },
   });
   const files = names.map((name) => join(folder, name.replace(/\.ts$/, ".mjs")));
-  process.exitCode = spawnSync(process.execPath, ["--test", ...files], { stdio: "inherit" }).status ?? 1;
+  const all = [...files, ...named(".test.mjs").map((name) => join(here, name))];
+  const ran = spawnSync(process.execPath, ["--test", ...all], { stdio: "inherit", cwd: join(here, "..") });
+  process.exitCode = ran.status ?? 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

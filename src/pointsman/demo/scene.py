@@ -7,22 +7,20 @@ and a seed, does no I/O. Budgets follow from the past alone, never from the traf
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pointsman.demo.cast import CAST, FAILING, NEWCOMER
 from pointsman.demo.plan import Plan, make_plan
-from pointsman.demo.probing import probe_outcomes
 from pointsman.evaluate.budgets import split_weights
 from pointsman.evaluate.simulated import simulate
 from pointsman.pool.graders import Reply
 from pointsman.pool.probes import Probe
-from pointsman.records import Floats, Outcomes
+from pointsman.records import Outcomes
 
-HISTORY = 900  # simulated queries of the past: fitted in a few seconds, and enough to tell the models apart
-KNOWN_PROBES = 300  # of the suite, that the other models have answered in the past
+HISTORY = 1_200  # simulated queries of the past: fitted in a few seconds, and enough to tell the models apart
 FACTOR = 6.0  # money for six times the cheapest model: enough for the dearer ones to matter, too little for all
 SPARE = 1.3  # more rows than queries are expected, since how many come is chance
 
@@ -85,7 +83,7 @@ def simulated_scene(seconds: float, rate: float, seed: int) -> Scene:
             }
             for part in CAST
         },
-        stacked(without(past, NEWCOMER), without(columns(_known_probes(seed), ids), NEWCOMER)),
+        without(past, NEWCOMER),
         traffic,
         plan,
         NEWCOMER,
@@ -94,12 +92,6 @@ def simulated_scene(seconds: float, rate: float, seed: int) -> Scene:
         (),
         {"retries": 0, "backoff": "50ms", "cooldown_after": 3, "cooldown": "4s"},
     )
-
-
-def _known_probes(seed: int) -> Outcomes:
-    whole = probe_outcomes(seed)
-    rows = np.random.default_rng((seed, 5)).permutation(len(whole))[:KNOWN_PROBES]
-    return whole.take(np.sort(rows))
 
 
 def funds_of(past: Outcomes, expected: int, factor: float = FACTOR) -> dict[str, float]:
@@ -122,21 +114,3 @@ def columns(outcomes: Outcomes, ids: list[str]) -> Outcomes:
 def without(outcomes: Outcomes, id: str) -> Outcomes:
     """The outcomes of all models but one."""
     return outcomes.only(np.array([i for i, one in enumerate(outcomes.models) if one != id], np.int64))
-
-
-def stacked(first: Outcomes, second: Outcomes) -> Outcomes:
-    """The queries of both, whose models are the same."""
-    return replace(
-        first,
-        prompt_ids=[*first.prompt_ids, *second.prompt_ids],
-        texts=[*first.texts, *second.texts],
-        datasets=[*first.datasets, *second.datasets],
-        score=_joined(first.score, second.score),
-        cost_usd=_joined(first.cost_usd, second.cost_usd),
-        output_tokens=_joined(first.output_tokens, second.output_tokens),
-        input_tokens=_joined(first.input_tokens, second.input_tokens),
-    )
-
-
-def _joined(first: Floats, second: Floats) -> Floats:
-    return np.concatenate([first, second])

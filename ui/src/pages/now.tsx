@@ -58,7 +58,7 @@ export default function NowPage() {
       )}
       <Funds now={have} minutes={stretch_min} />
       <div class="now-rest">
-        <Prices now={have} minutes={stretch_min} />
+        {have.funds.length > 0 && <Prices now={have} minutes={stretch_min} />}
         {begun && <Overhead now={have} minutes={stretch_min} />}
       </div>
       {!active && <Alarms alarms={have.alarms} />}

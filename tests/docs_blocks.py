@@ -96,7 +96,7 @@ def _instead(pattern: str, becomes: str, why: str) -> Instead:
 
 INSTEAD: tuple[Instead, ...] = (
     _instead(r"^make ([\w-]+).*", f"make --silent --dry-run -C '{ROOT}' \\1 > dry-run.txt", "builds environments"),
-    _instead(r"^(cd \S+ && )?python -m (pip install|local_pool\.run)\b.*", SKIP, "installs, or runs for an hour"),
+    _instead(r"^(cd \S+ && )?(python -m )?(pip install|local_pool\.run)\b.*", SKIP, "installs, or runs for an hour"),
     _instead(r"^python (benchmarks/\S+\.py).*", f"test -f '{ROOT}/\\1'", "runs for minutes to hours"),
     _instead(r"^(benchmarks/\S+\.sh).*", f"bash -n '{ROOT}/\\1'", "runs for hours"),
     _instead(

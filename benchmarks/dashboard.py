@@ -1,6 +1,6 @@
 """What the dashboard costs a browser: page weight, time to the first chart, and memory after an hour of updates.
 
-    python benchmarks/dashboard.py [--runs 5] [--minutes 60] [--pages now,decisions] [--json FILE]
+    python benchmarks/dashboard.py [--runs 5] [--hours 1] [--minutes 60] [--pages now,decisions] [--json FILE]
 
 A seeded gateway (tests/ui/world.py) serves the pages to the system's Chromium without a window. Each run begins with
 an empty cache. Then one page each is sent an hour of updates, 1,800 steps of the traffic with 20 decisions each and a
@@ -135,7 +135,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.port}"
         self._http = httpx.AsyncClient(base_url=gateway, trust_env=False, timeout=60)
         self._now, self._rows = now, rows
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queues: list[asyncio.Queue[bytes]] = []  # of every stream that was ever opened: a page may come again
         self._sent = 0
         config = uvicorn.Config(self, host="127.0.0.1", port=self.port, log_level="critical", lifespan="off")
         self._server = uvicorn.Server(config)
@@ -161,7 +161,8 @@ class Proxy:
     def push(self, data: bytes) -> None:
         """Sends something to whoever listens; nothing ends the stream."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, data)
+            for queue in tuple(self._queues):
+                self._loop.call_soon_threadsafe(queue.put_nowait, data)
 
     def step(self) -> None:
         """Another step of the traffic."""
@@ -209,7 +210,9 @@ class Proxy:
         kind = (b"content-type", b"text/event-stream")
         await send({"type": "http.response.start", "status": 200, "headers": [kind, (b"cache-control", b"no-store")]})
         await send({"type": "http.response.body", "body": b": here\n\n", "more_body": True})
-        while data := await self._queue.get():
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queues.append(queue)
+        while data := await queue.get():
             await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
@@ -346,13 +349,18 @@ def main() -> None:
     """As the command line says."""
     parser = argparse.ArgumentParser(description="What the dashboard costs a browser.")
     parser.add_argument("--runs", type=int, default=5, help="openings of each page")
-    parser.add_argument("--minutes", type=float, default=0, help="a real hour: 60; 0 is as fast as the page draws")
+    parser.add_argument("--hours", type=float, default=1, help="worth of updates, as fast as the page draws them")
+    parser.add_argument(
+        "--minutes", type=float, default=0, help="of updates as they come in life, in place of that: 60 is a real hour"
+    )
     parser.add_argument("--pages", default="now,decisions", help="that get an hour of updates")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     if why := missing():
         raise SystemExit(f"nothing can be measured: {why}")
-    steps, every_s = (int(options.minutes * 60 / STEP_S), STEP_S) if options.minutes else (STEPS, 0.0)
+    steps, every_s = (
+        (int(options.minutes * 60 / STEP_S), STEP_S) if options.minutes else (int(options.hours * STEPS), 0.0)
+    )
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stub, browser = stack.enter_context(start_stub()), stack.enter_context(chromium())

@@ -41,7 +41,8 @@ def command(*arguments: str) -> list[str]:
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A demo as a process of its own; ended with its family, whatever happens."""
     with (folder / "said.txt").open("wb") as said:
-        process = subprocess.Popen(command(*arguments), stdout=said, stderr=said)
+        own = os.environ | {"TMPDIR": str(folder)}  # what a killed demo can't remove goes with the test
+        process = subprocess.Popen(command(*arguments), stdout=said, stderr=said, env=own)
     relatives: list[psutil.Process] = []
     try:
         yield process

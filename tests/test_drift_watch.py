@@ -720,3 +720,16 @@ def test_topics_are_made_once(tmp_path: Path) -> None:
     assert load_topics(tmp_path, "other") is None
     (tmp_path / "topics.npz").write_bytes(b"torn")
     assert load_topics(tmp_path, "split") is None
+
+
+def test_topics_leave_probes_out(tmp_path: Path) -> None:
+    """Nobody sends probes, so no part of the traffic is made of them."""
+    texts, nothing = [str(i % 40) for i in range(400)], np.full((400, 1), np.nan)
+    datasets = ["maths"] * 250 + ["probe:logic"] * 150
+    history = Outcomes(texts, texts, datasets, ("m",), nothing, nothing, nothing, np.ones(400))
+    keep_topics(tmp_path, history.take(np.arange(100, 400)), "split", Split())
+    assert load_topics(tmp_path, "split") is None  # 150 rows of the traffic are too few
+    keep_topics(tmp_path, history, "split", Split())
+    made = load_topics(tmp_path, "split")
+    assert made is not None
+    assert made.counts.sum() == 250

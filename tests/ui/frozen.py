@@ -65,6 +65,12 @@ def record(gateway: GatewayProcess) -> dict[str, Any]:
     return found
 
 
+def keep(found: dict[str, Any]) -> None:
+    """Writes it, one path a line."""
+    lines = (f"{json.dumps(name)}: {json.dumps(told, separators=(',', ':'))}" for name, told in found.items())
+    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 def recorded() -> dict[str, Any]:
     """What was recorded."""
     found: dict[str, Any] = json.loads(RECORDED.read_text())
@@ -95,7 +101,7 @@ def main() -> None:
     """Records anew."""
     with tempfile.TemporaryDirectory() as folder, start_stub() as stub, seeded_gateway(Path(folder), stub) as gateway:
         steady(gateway)
-        RECORDED.write_text(json.dumps(record(gateway), indent=0) + "\n")
+        keep(record(gateway))
 
 
 def steady(gateway: GatewayProcess, queries: int = 240) -> None:

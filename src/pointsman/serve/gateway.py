@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -105,6 +104,7 @@ class Gateway:
         self._watched = self._stamp()
         self._keeping = Keeping(settings.state)
         self._priced_at = self._built_at = self._stored_at = time.monotonic()
+        self._price_now = True  # at the first tick: without prices the first queries would spend as if all were plenty
         self.beating = Beating(settings.state, self.owner.name, number)
         self.recorder = Recorder(
             settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as, self.beating.pulse
@@ -297,7 +297,7 @@ class Gateway:
             self._forgotten_stamp = stamp(self.settings.state / FORGOTTEN)
             self._forgotten = forgotten(self.settings.state)
             self.rebuild()
-            self._priced_at = -math.inf  # prices follow at once
+            self._price_now = True
         if self.number == 0:
             await self.drifting.look(self.scheme, self.settings.learning.drift)
 
@@ -305,9 +305,9 @@ class Gateway:
         """New prices, from receipts and what is expected to come."""
         now = time.monotonic()
         passed = now - self._priced_at
-        if passed < self.settings.learning.resolve_s or not self.scheme.funds:
+        if (passed < self.settings.learning.resolve_s and not self._price_now) or not self.scheme.funds:
             return
-        self._priced_at = now
+        self._priced_at, self._price_now = now, False
         self.traffic.passed(passed)
         scheme = self.scheme
         program = posed(scheme, self.traffic, self.till.by_fund(), self.granted_ns, time.time_ns())

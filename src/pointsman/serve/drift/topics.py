@@ -16,6 +16,7 @@ import numpy as np
 
 from pointsman.estimate.drift.mix import ROWS, Mix, fit_mix
 from pointsman.estimate.embedder import Embedder
+from pointsman.outcomes.exporting import PROBE
 from pointsman.records import Outcomes
 
 FILE = "topics.npz"
@@ -26,10 +27,14 @@ log = logging.getLogger(__name__)
 
 
 def keep_topics(state: Path, outcomes: Outcomes, embedder_name: str, embedder: Embedder) -> None:
-    """Makes the partition where there is none for this embedder and rows enough. Written aside, renamed."""
-    if len(outcomes) < LEAST_ROWS or load_topics(state, embedder_name) is not None:
+    """Makes the partition where there is none for this embedder and rows enough. Written aside, renamed.
+
+    Answers to probes are left out: nobody sends probes, so a part that holds them would always be missing.
+    """
+    of_traffic = np.flatnonzero([not name.startswith(PROBE) for name in outcomes.datasets])
+    if len(of_traffic) < LEAST_ROWS or load_topics(state, embedder_name) is not None:
         return
-    rows = np.sort(np.random.default_rng(0).permutation(len(outcomes))[:ROWS]).tolist()
+    rows = np.sort(np.random.default_rng(0).permutation(of_traffic)[:ROWS]).tolist()
     datasets = ["" if outcomes.datasets[i] == LIVE else outcomes.datasets[i] for i in rows]
     mix = fit_mix(embedder.embed([outcomes.texts[i] for i in rows]), datasets)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,6 +12,7 @@ from pointsman.estimate.embedder import Embedder
 from pointsman.onboard.choosing import most_telling, without_twins
 from pointsman.onboard.ground import Known, answers_of
 from pointsman.onboard.opening import Chosen
+from pointsman.outcomes.exporting import PROBE
 from pointsman.pool.probes import Probe, read_probes, spread_probes, suite
 from pointsman.records import Floats, Outcomes
 from pointsman.router import embed
@@ -19,7 +20,6 @@ from pointsman.serve.onboarding.grading import CONSENSUS, Recorded
 from pointsman.serve.onboarding.past import Past
 
 DEFAULT = 64
-OF_PROBES = "probe:"
 MOST_CANDIDATES = 2_000
 FEWEST_ANSWERED = 8  # candidates that known models answered, before they are preferred to those that none did
 LOG_TOKENS = 1_024
@@ -62,7 +62,7 @@ def from_log(past: Past, answers: Recorded, judge: bool) -> tuple[Probe, ...]:
         InputError: no prompts are stored, or nothing could grade them.
     """
     outcomes = past.outcomes
-    rows = [] if outcomes is None else [r for r, name in enumerate(outcomes.datasets) if not name.startswith(OF_PROBES)]
+    rows = [] if outcomes is None else [r for r, name in enumerate(outcomes.datasets) if not name.startswith(PROBE)]
     if outcomes is None or not rows:
         raise InputError(
             "no prompts of yours are stored",
@@ -153,4 +153,4 @@ def _scores_of(outcomes: Outcomes | None, name: str) -> dict[str, float]:
         return {}
     column: Floats = outcomes.score[:, outcomes.models.index(name)]
     there = np.flatnonzero(np.isfinite(column)).tolist()
-    return {outcomes.texts[row]: float(column[row]) for row in there if outcomes.datasets[row].startswith(OF_PROBES)}
+    return {outcomes.texts[row]: float(column[row]) for row in there if outcomes.datasets[row].startswith(PROBE)}

@@ -257,6 +257,7 @@ def test_complaint_11_no_budgets_by_provider_or_model_and_no_pacing(gateway: Gat
     assert [ask(gateway, MASTER, model="c11/a").status_code for _ in range(2)] == [200, 429]
     assert [ask(gateway, MASTER, model="c11/b").status_code for _ in range(3)] == [200, 200, 429]
     assert ask(gateway, MASTER, model="auto", **only("c11/*")).status_code == 429
+
     # Pacing: a fund that can't pay for what is expected has a price, which only worthwhile queries pay. Each worker
     # solves on its own share of the traffic, so it is asked for until the worker that answers has seen enough of it.
     def dearer() -> bool:

@@ -134,6 +134,18 @@ def test_signing_in(gateway: Gateway, key: str, changes: bool, role: str) -> Non
     assert visitor.get("/ui/api/funds").status == 401
 
 
+def test_changes_are_given_up_without_a_key(gateway: Gateway) -> None:
+    """A session that may change things turns into one that only looks, which ends no later; not the other way."""
+    visitor = Browser(gateway)
+    ends_s = visitor.sign_in(MASTER, changes=True).json()["expires_s"]
+    given_up = visitor.ask("POST", "/ui/api/session", {"changes": False})
+    assert given_up.status == 200
+    told = visitor.get("/ui/api/session").json()
+    assert (told["role"], told["changes"], told["expires_s"]) == ("admin", False, ends_s)
+    assert visitor.ask("POST", "/ui/api/session", {"changes": True}).status == 401
+    assert Browser(gateway).ask("POST", "/ui/api/session", {"changes": False}).status == 401
+
+
 def test_the_cookie_stays_with_the_browser(gateway: Gateway) -> None:
     """No script reads it, no other site sends it, nothing beside the dashboard gets it, and over TLS only TLS does."""
     line = Browser(gateway).sign_in().headers["set-cookie"]

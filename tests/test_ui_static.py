@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from made_dashboard import Browser, dashboard_settings, made_gateway
+from pointsman.serve.client import Message
 from pointsman.serve.gateway import Gateway
+from pointsman.serve.ui.fence import fenced, takes_gzip
 from pointsman.serve.ui.files import Files, read_all
-from pointsman.serve.ui.static import _takes_gzip
 
 PAGE = b"<!doctype html><title>Pointsman</title>" + b"<p>again</p>" * 50
 SCRIPT = b"export const a = 1;\n" * 50
@@ -127,6 +129,47 @@ def test_compressed_alike(built: Path) -> None:
     ("given", "takes"),
     [("gzip", True), ("deflate, gzip;q=0.1", True), ("*", True), ("", False), ("br", False), ("gzip;q=0", False)],
 )
-def test_who_takes_gzip(given: str, takes: bool) -> None:
+def test_whotakes_gzip(given: str, takes: bool) -> None:
     """As the header says, with its weights."""
-    assert _takes_gzip(given) is takes
+    assert takes_gzip(given) is takes
+
+
+@pytest.mark.parametrize(
+    ("accepted", "size", "squeezed"), [("gzip, br", 9_000, True), ("gzip", 100, False), ("identity", 9_000, False)]
+)
+def test_large_data_is_compressed(accepted: str, size: int, squeezed: bool) -> None:
+    """A whole answer of data that is large, for who takes it; its length is what is sent."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def answer() -> None:
+        scope = {"path": "/ui/api/now", "headers": [(b"accept-encoding", accepted.encode())]}
+        head = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]}
+        to = fenced(scope, send)
+        await to(head)
+        await to({"type": "http.response.body", "body": b"7" * size})
+
+    asyncio.run(answer())
+    headers, body = dict(sent[0]["headers"]), sent[1]["body"]
+    assert (gzip.decompress(body) if squeezed else body) == b"7" * size
+    assert (headers.get(b"content-encoding") == b"gzip") is squeezed
+    assert int(headers[b"content-length"]) == len(body)
+
+
+def test_streams_pass_at_once() -> None:
+    """Events are never held back to be compressed."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def stream() -> None:
+        to = fenced({"path": "/ui/api/live", "headers": [(b"accept-encoding", b"gzip")]}, send)
+        await to({"type": "http.response.start", "status": 200, "headers": []})
+        await to({"type": "http.response.body", "body": b"x" * 9_000, "more_body": True})
+        assert sent[-1]["body"] == b"x" * 9_000
+
+    asyncio.run(stream())
+    assert len(sent) == 2

@@ -31,11 +31,11 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from ui.browser import PHONE, Theme, Visitor, Watched, chromium, missing, watched  # noqa: E402
+from ui.few_colours import few_colours  # noqa: E402
 
 START_S = 240.0
 BEGIN = 0.65  # of the demo's time: its story has a model fail from 0.62 to 0.77
 STEP_MS = 2_500  # a step of the pulse, so that charts have moved
-COLOURS = 256
 ADDRESS = re.compile(r"(http://[\w.\[\]:]+)/ui/#key=(\S+)")
 PROMPT = "A train leaves at 09:40 and arrives at 13:05. How long does it take, and how fast is it over 287 km?"
 THEMES: tuple[Theme, ...] = ("light", "dark")
@@ -106,8 +106,7 @@ def take(watch: Watched, picture: Picture, path: Path) -> None:
         watch.settled()
     page.wait_for_timeout(STEP_MS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    few_colours(Image.open(io.BytesIO(page.screenshot()))).save(path, optimize=True)
     sys.stdout.write(f"{path} {path.stat().st_size / 1024:.0f} KB\n")
 
 

@@ -22,13 +22,13 @@ from playwright.sync_api import Browser, Page
 from gateway_kit import GatewayProcess
 from ui.browser import Theme, Watched
 from ui.conftest import Open
+from ui.few_colours import few_colours
 from ui.frozen import PROMPT, RECORDED, freeze, recorded
 
 BASELINES = Path(__file__).with_name("baselines")
 MADE_WITH = BASELINES / "made_with.json"
 WRITE = os.environ.get("POINTSMAN_BASELINES") == "write"
 SIZE = (1280, 800)
-COLOURS = 128
 FAR = 40  # of 255 in a channel: more than a smoothed edge or a colour that was rounded
 MOST = 0.004  # of all pixels
 NAMES = ("now", "decisions", "decision", "models", "trade-off", "playground", "ledger", "keys")
@@ -80,7 +80,7 @@ def test_looks_as_before(
     freeze(watch.page, told)
     image = picture(watch, name, told)
     if WRITE:
-        image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(kept, optimize=True)
+        few_colours(image).save(kept, optimize=True)
         return
     share = difference(image, Image.open(kept).convert("RGB"))
     if share > MOST:

@@ -86,7 +86,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request, or the server's own beginning and end."""
         if scope["type"] == "http":
-            await self._answer(Client(scope, receive, fenced(scope["path"], send)))
+            await self._answer(Client(scope, receive, fenced(scope, send)))
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":

@@ -72,6 +72,8 @@ def wanted_of(given: Mapping[str, Any], scheme: Scheme) -> Wanted:
     if not isinstance(shadow, bool):
         raise Refusal("invalid_request_error", "`shadow` is neither true nor false.", param="shadow")
     budget = dollars_of(given, "budget_usd")
+    if budget == 0:
+        raise Refusal("invalid_request_error", "`budget_usd` is 0, which buys no probe.", param="budget_usd")
     return Wanted(
         scheme.models[column].id, _probes(given), None if budget is None else f"{budget:f}", shadow=shadow, judge=judge
     )

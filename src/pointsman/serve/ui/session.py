@@ -187,18 +187,27 @@ async def show(gateway: Gateway, client: Client, _: str) -> None:
 
 
 async def sign_in(gateway: Gateway, client: Client, _: str) -> None:
-    """POST /ui/api/session: {"key": …, "changes": …}; a cookie in exchange for a key."""
+    """POST /ui/api/session: {"key": …, "changes": …}; a cookie in exchange for a key.
+
+    Without a key a session gives up changes, and lasts no longer for it.
+    """
     check_enabled(gateway)
     check_origin(client)
     given = object_of(await body_of(gateway, client), ("key", "changes"))
     key, changes = given.get("key", ""), given.get("changes", False)
     if not isinstance(key, str) or not isinstance(changes, bool):
         raise Refusal("invalid_request_error", "`key` is a text, `changes` true or false.")
-    role, key = _entered(gateway, client, key)
+    now = time.time()
+    before = gateway.front.seal.read(_cookie(client), _keys(gateway), now)
+    if before is not None and not key and not changes:
+        role, key, expires_s = before.role, _keys(gateway)[before.role] or "", before.expires_s
+    else:
+        role, key = _entered(gateway, client, key)
+        expires_s = round(now + gateway.settings.dashboard.session_s, 3)
     if changes and role != "admin":
         raise Refusal("permission_error", "Changes need the master key.", param="changes")
-    granted = Granted(role, changes, round(time.time() + gateway.settings.dashboard.session_s, 3))
-    cookie = _set(client, gateway.front.seal.sign(granted, key), int(gateway.settings.dashboard.session_s))
+    granted = Granted(role, changes, expires_s)
+    cookie = _set(client, gateway.front.seal.sign(granted, key), int(expires_s - now))
     await client.json(_told(gateway, _visitor(gateway, granted)), headers=[cookie])
 
 

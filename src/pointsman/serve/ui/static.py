@@ -10,6 +10,7 @@ import asyncio
 
 from pointsman.serve.client import Client, Headers
 from pointsman.serve.gateway import Gateway
+from pointsman.serve.ui.fence import takes_gzip
 from pointsman.serve.ui.files import PAGE, File
 from pointsman.serve.ui.session import check_enabled
 from pointsman.serve.wire.errors import Refusal
@@ -48,7 +49,7 @@ async def _give(client: Client, file: File, *, immutable: bool) -> None:
         await client.answer(304, headers, b"")
         return
     headers.append((b"content-type", file.kind.encode()))
-    if file.squeezed is not None and _takes_gzip(client.headers.get("accept-encoding", "")):
+    if file.squeezed is not None and takes_gzip(client.headers.get("accept-encoding", "")):
         await client.answer(200, [*headers, (b"content-encoding", b"gzip")], file.squeezed)
     else:
         await client.answer(200, headers, file.plain)
@@ -57,11 +58,3 @@ async def _give(client: Client, file: File, *, immutable: bool) -> None:
 def _has(given: str, tag: str) -> bool:
     """Whether `if-none-match` names a tag; proxies that compress make it a weak one."""
     return given.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in given.split(",")}
-
-
-def _takes_gzip(given: str) -> bool:
-    for one in given.lower().split(","):
-        name, _, weight = one.replace(" ", "").partition(";q=")
-        if name in {"gzip", "*"}:
-            return weight == "" or weight.strip("0.") != ""
-    return False

@@ -152,7 +152,7 @@ def _not_worth(case: Case) -> str:
     winner = case.winner
     if winner is not None and _worth(winner, list(case.candidates).index(winner), case.basis) <= 0.0:
         return "No model was worth its price; the cheapest was asked first, and this one costs more."
-    return "Not worth its price: its charge takes as much from other queries as its quality gives."
+    return "Not worth its price: its charge is above its quality."
 
 
 def _compared(case: Case, one: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import { faint, line, overTime, type Pair } from "./lines";
 import { nameOf, STATES, URGENCY } from "./states";
 
 const STRETCHES_MIN = [15, 60, 360, 1440, 10_080, 20_160];
-const SHORT_S = 1800; // windows shorter than this show the stretch of the page: one window is too little to see
+const SHORT_S = 1800; // windows that come again, shorter than this, show the stretch of the page: one window is too little to see
 const AGAIN_MS = 60_000;
 const MOST_CARDS = 12;
 const FEW = 8;
@@ -138,7 +138,8 @@ const paceOf = (fund: Fund): number | undefined =>
 
 /** The stretch of history that a fund's window needs; null where the page's own will do. */
 function stretchOf(fund: Fund, now_s: number): number | null {
-  if (fund.starts_s === null || fund.ends_s === null || fund.ends_s - fund.starts_s < SHORT_S) return null;
+  if (fund.starts_s === null || fund.ends_s === null) return null;
+  if (fund.window !== "once" && fund.ends_s - fund.starts_s < SHORT_S) return null;
   const needed = (now_s - fund.starts_s) / 60;
   return STRETCHES_MIN.find((one) => one >= needed) ?? 20_160;
 }

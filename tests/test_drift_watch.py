@@ -578,10 +578,12 @@ def test_every_worker_follows_what_is_forgotten(tmp_path: Path) -> None:
     gateway = Gateway(settings, number=1)
     try:
         before = gateway.scheme.typical.spread[0]
+        asyncio.run(gateway._solve())
         forget(tmp_path, "two", 5.0)
         asyncio.run(gateway._watch_drift())
-        after = gateway.scheme.typical.spread[0]
-        assert gateway._priced_at == -np.inf
+        after, priced_s = gateway.scheme.typical.spread[0], gateway._priced_s
+        asyncio.run(gateway._solve())
+        assert gateway._priced_s > priced_s
     finally:
         asyncio.run(gateway.stop())
     assert after[1] > 1.5 * before[1]

@@ -207,7 +207,7 @@ async def sign_in(gateway: Gateway, client: Client, _: str) -> None:
     if changes and role != "admin":
         raise Refusal("permission_error", "Changes need the master key.", param="changes")
     granted = Granted(role, changes, expires_s)
-    cookie = _set(client, gateway.front.seal.sign(granted, key), int(expires_s - now))
+    cookie = _set(client, gateway.front.seal.sign(granted, key), round(expires_s - now))
     await client.json(_told(gateway, _visitor(gateway, granted)), headers=[cookie])
 
 

@@ -578,7 +578,6 @@ def test_every_worker_follows_what_is_forgotten(tmp_path: Path) -> None:
     gateway = Gateway(settings, number=1)
     try:
         before = gateway.scheme.typical.spread[0]
-        asyncio.run(gateway._solve())
         forget(tmp_path, "two", 5.0)
         asyncio.run(gateway._watch_drift())
         after, priced_s = gateway.scheme.typical.spread[0], gateway._priced_s

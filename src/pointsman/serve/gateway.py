@@ -104,7 +104,7 @@ class Gateway:
         self._watched = self._stamp()
         self._keeping = Keeping(settings.state)
         self._priced_at = self._built_at = self._stored_at = time.monotonic()
-        self._price_now = True  # at the first tick: without prices the first queries would spend as if all were plenty
+        self._price_now = False
         self.beating = Beating(settings.state, self.owner.name, number)
         self.recorder = Recorder(
             settings, self.journal, self.metrics, self.logs, self.traces, self._recorded_as, self.beating.pulse

@@ -6,6 +6,9 @@ import gzip
 import hashlib
 import json
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,15 @@ def test_scripts_and_styles_stand_in_files() -> None:
     """The page has no script and no style of its own, which its own policy would refuse."""
     page = (STATIC / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=", page)
+
+
+def test_all_of_it_is_in_the_wheel(tmp_path: Path) -> None:
+    """Who installs the package has the dashboard, without Node and without a network."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    for path in STATIC.rglob("*"):
+        if path.is_file():
+            assert f"pointsman/serve/ui/static/{path.relative_to(STATIC).as_posix()}" in names

@@ -80,7 +80,7 @@ const FUNDS: readonly Column<Fund>[] = [
     cell: (one) => <span class="fund-name">{nameOf(one.name)}</span>,
     by: (one) => nameOf(one.name),
   },
-  { id: "draws", head: "Drawn on by", from: 900, cell: (one) => <Clip text={one.draws} /> },
+  { id: "draws", head: "Drawn on by", from: 1240, cell: (one) => <Clip text={one.draws} /> },
   { id: "window", head: "Window", from: 760, cell: (one) => <Clip text={one.window} /> },
   { id: "amount", head: "Amount", num: true, from: 520, cell: (one) => format.amount(one.amount, one.unit) },
   { id: "spent", head: "Spent", num: true, cell: (one) => bare(one.spent, one) },

@@ -245,8 +245,8 @@ export interface TradeOff {
   why: string; // why there is nothing to show, or what it rests on
   knob: number; // trade-off in force, quality per dollar… as the configuration has it
   here: Outcome | null;
-  frontier: { knob: number; quality: number; cost_nano: number; served: number }[];
-  models: { id: Id; quality: number; cost_nano: number }[]; // every query to one model, no budget
+  frontier: { knob: number; quality: number; cost_nano: number; served: number }[]; // the same queries without budgets
+  models: { id: Id; quality: number; cost_nano: number }[]; // every query to one model, no budget; over those that it was a candidate of
   funds: { name: string; unit: string; amount: number; least: number; most: number }[]; // sliders, configured funds alone
 }
 // POST /ui/api/trade-off/replay {funds: {name: amount}, knob: number}

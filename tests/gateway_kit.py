@@ -211,6 +211,12 @@ class GatewayProcess:
         found: dict[str, Any] = self.get(path).json()
         return found
 
+    def written(self, answer: httpx.Response) -> None:
+        """Waits until the decision behind an answer is in the file, where every worker finds it."""
+        asked = "select count(*) from exchanges where decision_id = ?"
+        with contextlib.closing(sqlite3.connect(self.state / "decisions.sqlite", timeout=10)) as db:
+            wait_until(lambda: db.execute(asked, (answer.headers["x-pointsman-decision-id"],)).fetchone()[0] == 1)
+
     # Its ledger, from outside
 
     @contextlib.contextmanager

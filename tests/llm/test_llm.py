@@ -90,6 +90,7 @@ def test_usage_booked_is_what_the_server_counts(client: OpenAI, gateway: Gateway
 def test_a_stream_says_and_costs_the_same(client: OpenAI, gateway: GatewayProcess) -> None:
     """The same text in pieces, with usage for who asks; its cost is booked either way."""
     whole = client.chat.completions.create(model="local/dear", **EXACT)
+    gateway.settled()
     spent = gateway.balance("all").spent
     for wanted in (False, True):
         options: Any = {"include_usage": True} if wanted else openai.omit

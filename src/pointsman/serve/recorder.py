@@ -84,8 +84,8 @@ class Recorder:
         """One exchange, ended: to the journal and the outcomes, and to metrics, log and traces soon. Never fails."""
         try:
             if finished.decision_id and query is not None:
+                self._remember(finished, query)  # before the exchange: who finds that in the file finds this too
                 self._journal.add(finished)
-                self._remember(finished, query)
         except Exception:
             log.exception("an exchange could not be recorded")
         self._ended.append(finished)
